@@ -1,0 +1,365 @@
+"""The command line: run the server, and make, list and revoke keys."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from recontact import __version__
+from recontact.clock import SYSTEM
+from recontact.config import FIRST_KEY, Config, load
+from recontact.fields import DateTime, WrongValueError, write_instant
+from recontact.messages import RecontactError
+
+app = typer.Typer(
+    name="recontact",
+    help="The customer logs of a Neto shop, as a server that anyone can run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+key_app = typer.Typer(help="What lets integrations in.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+
+Database = Annotated[
+    str | None, typer.Option(help="Where everything is kept [default: sqlite:///recontact.db]")
+]
+SiteName = Annotated[
+    str | None, typer.Option("--site", help="Which site; only needed where there are several.")
+]
+
+
+def main() -> None:
+    """The command `recontact`. Exit 0: done; 1: failed; 2: wrong use."""
+    try:
+        app()
+    except RecontactError as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str, code: int = 1) -> NoReturn:
+    print(f"recontact: {sentence}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"recontact {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _recontact(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show it and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+# -- serve -------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    database: Database = None,
+    host: Annotated[str | None, typer.Option(help="Listen here [default: 127.0.0.1]")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port; 0 takes a free one [default: 8000]")
+    ] = None,
+    body_limit: Annotated[
+        int | None, typer.Option(help="Bytes of a body, also unpacked [default: 8388608]")
+    ] = None,
+    item_limit: Annotated[
+        int | None, typer.Option(help="Items in one call [default: 1000]")
+    ] = None,
+    nesting_limit: Annotated[
+        int | None, typer.Option(help="Levels of a body [default: 32]")
+    ] = None,
+    notes_limit: Annotated[
+        int | None, typer.Option(help="Characters of Notes [default: 65535]")
+    ] = None,
+    request_timeout: Annotated[
+        float | None, typer.Option(help="Seconds for a request to arrive [default: 20]")
+    ] = None,
+    queue_limit: Annotated[
+        int | None, typer.Option(help="Calls that may wait for the database [default: 1024]")
+    ] = None,
+) -> None:
+    """
+    Run the server.
+
+    Each option can also be a variable (RECONTACT_PORT) or a line of recontact.toml (port = 8000).
+
+    Example: recontact serve --database sqlite:////var/lib/recontact/shop.db --port 8080
+    """
+    config = _config(**locals())
+    # Only this command needs the server's parts.
+    import uvicorn
+
+    from recontact.server import create_app
+    from recontact.store import open_store
+
+    _log_requests()
+    store = open_store(config.database, now=SYSTEM.now, queue_limit=config.queue_limit)
+    with store.claimed(), _listening(config) as listener:
+        first_key = _first_key(store)
+        url = f"http://{_shown(config.host)}:{listener.getsockname()[1]}"
+        print(f"recontact {__version__} listens on {url} and keeps {config.database}", flush=True)
+        print(_welcome(url, first_key), flush=True)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(store, config),
+                http="httptools",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # What was accepted is finished, but a client that never reads must not hold us.
+                timeout_graceful_shutdown=int(config.request_timeout) + 10,
+            )
+        )
+        # uvicorn raises the signal again when all is finished: then leave, as one who is done.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+        server.run(sockets=[listener])
+
+
+@contextmanager
+def _listening(config: Config) -> Iterator[socket.socket]:
+    try:
+        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
+        listener = socket.create_server(found[0][4][:2], family=found[0][0], backlog=2_048)
+    except OSError as error:
+        _fail(
+            f"Cannot listen on {config.host} port {config.port}: {os.strerror(error.errno or 0)}. "
+            "Choose another with --host and --port; --port 0 takes a free one."
+        )
+    with listener:
+        yield listener
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _first_key(store: Any) -> str | None:
+    """The key of a new database: made, and given to be shown; None if there was one already."""
+    from recontact.store import keys
+
+    given = os.environ.get(FIRST_KEY, "").strip()
+    with store.begin() as connection:
+        site = keys.first_site(connection, SYSTEM.now())
+        if keys.keys(connection):
+            return None
+        if given and len(given) < 20:
+            _fail(f"{FIRST_KEY} must have at least 20 characters; it has {len(given)}.", 2)
+        key = given or keys.new_key()
+        keys.add_key(connection, site, key, now=SYSTEM.now())
+    return f"${FIRST_KEY}" if given else key
+
+
+def _welcome(url: str, key: str | None) -> str:
+    if key is None:
+        return "Make a key with: recontact key create"
+    shown = (
+        f"Its first key is the one in {FIRST_KEY}."
+        if key.startswith("$")
+        else f"Its first key, shown this once:\n\n  {key}"
+    )
+    tomorrow = (SYSTEM.now() + timedelta(days=1)).date().isoformat()
+    body = (
+        '{"CustomerLogs":{"CustomerLog":[{"CustomerName":"Bob Stone",'
+        f'"DateRequiredFollowUp":"{tomorrow}","Notes":"Asked for a quote on 40 chairs"}}]}}}}'
+    )
+    return (
+        f"{shown}\n\nAdd a log with it:\n\n"
+        f"  curl -s {url}/do/WS/NetoAPI -H 'NETOAPI_ACTION: AddCustomerLog' "
+        f"-H \"NETOAPI_KEY: {key}\" -H 'Accept: application/json' -d '{body}'\n"
+    )
+
+
+def _config(**flags: Any) -> Config:
+    from recontact.config import SettingError
+
+    try:
+        return load(flags, os.environ)
+    except SettingError as error:
+        _fail(str(error), 2)
+
+
+def _log_requests() -> None:
+    """One line an event on stderr: JSON for programs, columns for people."""
+    import msgspec
+    import structlog
+
+    processors: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if sys.stderr.isatty():
+        structlog.configure(
+            processors=[*processors, structlog.dev.ConsoleRenderer()],
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            cache_logger_on_first_use=True,
+        )
+    else:
+        structlog.configure(
+            processors=[
+                *processors,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(serializer=_to_json(msgspec.json.Encoder())),
+            ],
+            logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+            cache_logger_on_first_use=True,
+        )
+
+
+def _to_json(encoder: Any) -> Any:
+    return lambda event, **_: encoder.encode(event)
+
+
+# -- keys --------------------------------------------------------------------------------------
+
+
+@key_app.command("create")
+def key_create(
+    username: Annotated[
+        str | None,
+        typer.Option(help="Make a user's key: it lets in only with this NETOAPI_USERNAME."),
+    ] = None,
+    site: SiteName = None,
+    may: Annotated[str, typer.Option(help="The rights: read, write or both.")] = "read,write",
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: a day or time in UTC, or days from now: 90d.")
+    ] = None,
+    database: Database = None,
+) -> None:
+    """
+    Make a key, and print it alone: it is kept only as a digest and never shown again.
+
+    Example: recontact key create --username ana --may read --expires 90d
+    """
+    from recontact.store import keys
+
+    rights = [right.strip() for right in may.split(",") if right.strip()]
+    if not rights or not set(rights) <= set(keys.RIGHTS):
+        _fail(f"--may takes {', '.join(keys.RIGHTS)} or both with a comma; got {may!r}.", 2)
+    expires_at = _moment(expires) if expires else None
+    key = keys.new_key()
+    with _database(database) as connection:
+        keys.first_site(connection, SYSTEM.now())
+        found = keys.find_site(connection, site)
+        number = keys.add_key(
+            connection,
+            found,
+            key,
+            now=SYSTEM.now(),
+            username=username,
+            may=rights,
+            expires_at=expires_at,
+        )
+    whose = f"user {username}'s" if username else "site-wide"
+    print(f"Key {number}, {whose}, site {found.name}:", file=sys.stderr, flush=True)
+    print(key)
+
+
+def _moment(text: str) -> datetime:
+    if text.endswith("d") and text[:-1].isdigit() and len(text) <= 6:
+        return SYSTEM.now() + timedelta(days=int(text[:-1]))
+    try:
+        moment = DateTime().read(text)
+    except WrongValueError as error:
+        _fail(f"--expires {error}.", 2)
+    if moment is None or moment <= SYSTEM.now():
+        _fail(f"--expires must be later than now; got {text!r}.", 2)
+    return moment
+
+
+@key_app.command("list")
+def key_list(
+    site: SiteName = None,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    database: Database = None,
+) -> None:
+    """Show the keys: never the key itself, but how it starts, whose it is, and when it was used."""
+    from recontact.store import keys
+
+    with _database(database) as connection:
+        only = keys.find_site(connection, site) if site else None
+        known = [
+            key
+            for key in keys.keys(connection).values()
+            if only is None or key.site.site == only.site
+        ]
+    now = SYSTEM.now()
+    rows = [
+        {
+            "key": key.key_id,
+            "site": key.site.name,
+            "starts": key.hint + "…",
+            "username": key.username or "",
+            "may": ",".join(sorted(key.may)),
+            "state": _state(key, now),
+            "created": write_instant(key.created_at),
+            "expires": write_instant(key.expires_at) if key.expires_at else "",
+            "last used": write_instant(key.last_used_at) if key.last_used_at else "",
+        }
+        for key in known
+    ]
+    if json:
+        import msgspec
+
+        print(msgspec.json.encode(rows).decode())
+    else:
+        _print_table(rows, "No keys yet: make one with recontact key create.")
+
+
+@contextmanager
+def _database(url: str | None) -> Iterator[Any]:
+    """A transaction on the database that the settings name."""
+    from recontact.store import open_store
+
+    config = _config(database=url)
+    with (
+        closing(open_store(config.database, now=SYSTEM.now)) as store,
+        store.begin() as connection,
+    ):
+        yield connection
+
+
+def _state(key: Any, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "valid" if key.is_valid(now) else "expired"
+
+
+def _print_table(rows: list[dict[str, Any]], empty: str) -> None:
+    if not rows:
+        print(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(name.capitalize() for name in rows[0]), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@key_app.command("revoke")
+def key_revoke(
+    number: Annotated[int, typer.Argument(help="The key's number, as recontact key list shows.")],
+    database: Database = None,
+) -> None:
+    """Let a key in no more. A running server takes it up within a second."""
+    from recontact.store import keys
+
+    with _database(database) as connection:
+        keys.revoke_key(connection, number, SYSTEM.now())
+    print(f"Key {number} is revoked.")

@@ -1,0 +1,87 @@
+"""Who calls, and may the call go on: decided by the headers alone."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+from recontact.messages import RefusedError
+from recontact.model import Key
+
+Keyring = Mapping[bytes, Key]
+"""Every key by the SHA-256 of it."""
+
+# A proxy and a server that pick different ones of a doubled header are a hole.
+_SINGLE: Final = frozenset(
+    {
+        b"netoapi_action",
+        b"netoapi_key",
+        b"netoapi_username",
+        b"x_access_key",
+        b"x_secret_key",
+        b"authorization",
+        b"content-encoding",
+    }
+)
+_OTHERS: Final = frozenset({b"accept", b"origin", b"content-length"})
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """
+    The headers that count, by lower-case name, without outer blanks; an empty one is absent.
+
+    Raises RefusedError (400) for a doubled one that must be single; others are joined by commas.
+    """
+    read: dict[bytes, bytes] = {}
+    single = set()
+    for name, value in headers:
+        if name in _SINGLE:
+            if name in single:
+                raise RefusedError("RC004", header=name.decode().upper())
+            single.add(name)
+            if value := value.strip():
+                read[name] = value
+        elif name in _OTHERS:
+            read[name] = read[name] + b", " + value if name in read else value
+    return read
+
+
+def admit(headers: Mapping[bytes, bytes], keyring: Keyring, now: datetime) -> Key:
+    """
+    The valid key that the headers hold, in any form the API knows.
+
+    headers: as `read_headers` gives them. now: aware, UTC. Raises RefusedError (401), in the same
+    words for a key that is unknown, revoked, expired, or a user's without its username.
+    """
+    scheme, _, bearer = headers.get(b"authorization", b"").partition(b" ")
+    named = headers.get(b"netoapi_key")
+    # In these two forms the key alone lets in, also a user's.
+    alone = [
+        headers.get(b"x_secret_key") if b"x_access_key" in headers else None,
+        bearer.strip() if scheme.lower() == b"bearer" else None,
+    ]
+    offered = {key for key in (named, *alone) if key}
+    if not offered:
+        raise RefusedError("RC002")
+    if len(offered) > 1:
+        raise RefusedError("RC003")
+    key = keyring.get(hashlib.sha256(offered.pop()).digest())
+    if key is None or not key.is_valid(now):
+        raise RefusedError("RC001")
+    if key.username is not None and not any(alone):
+        username = headers.get(b"netoapi_username", b"").decode(errors="replace")
+        if username.casefold() != key.username.casefold():
+            raise RefusedError("RC001")
+    return key
+
+
+def may(key: Key, right: str, action: str) -> None:
+    """Raise RefusedError (403) unless the key has the right to call the action."""
+    if right not in key.may:
+        rights = " and ".join(sorted(key.may)) or "nothing"
+        raise RefusedError(
+            "RC005",
+            f"{action} needs the right to {right}, and the key may {rights}. Use another key, or "
+            "make one: recontact key create --may read,write.",
+            action=action,
+        )

@@ -1,0 +1,70 @@
+"""Where everything is kept: `open_store(url)` gives a Store."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from recontact.model import JournalEntry, Key, Site
+from recontact.store.errors import DatabaseError
+from recontact.store.queries import View
+from recontact.store.transaction import Transaction, Work
+
+__all__ = ["DatabaseError", "Store", "Transaction", "View", "Work", "open_store"]
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """
+    What the server asks of a database.
+
+    submit: run a work in a transaction and give its result once that is on disk; RefusedError
+    (503) when it is not saved or its outcome is unknown. view: read from one snapshot, that has
+    every write acknowledged before. note: keep an entry of the journal for a call that changed
+    nothing, later and if all goes well. used: the key was used at that time, likewise.
+    """
+
+    async def submit(self, work: Work[T]) -> T: ...
+
+    async def view(self, site: Site, read: Callable[[View], T]) -> T: ...
+
+    def note(self, entry: JournalEntry) -> None: ...
+
+    def used(self, key_id: int, at: datetime) -> None: ...
+
+    async def keys(self) -> dict[bytes, Key]: ...
+
+    async def can_write(self) -> bool: ...
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """A transaction for the command line, beside a server that may run on the same database."""
+        ...
+
+    def claimed(self) -> AbstractContextManager[None]:
+        """Hold the database as its one server; DatabaseError when another process does."""
+        ...
+
+    def start(self) -> None: ...
+
+    def close(self) -> None:
+        """Finish what was accepted, then let the database go. It waits; not for the event loop."""
+        ...
+
+
+def open_store(url: str, *, now: Callable[[], datetime], queue_limit: int = 1_024) -> Store:
+    """
+    The store at `url` (`sqlite:///FILE`), made or migrated if need be.
+
+    now: gives the time of each write. queue_limit: how many calls may wait. Raises DatabaseError.
+    """
+    from recontact.store.sqlite import SqliteStore
+
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite" or not path:
+        raise DatabaseError(
+            f"The database {url} is not one that recontact can open: give sqlite:///FILE."
+        )
+    return SqliteStore(path, now=now, queue_limit=queue_limit)

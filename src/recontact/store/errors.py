@@ -1,0 +1,7 @@
+"""What can be wrong with a database before it serves."""
+
+from recontact.messages import RecontactError
+
+
+class DatabaseError(RecontactError):
+    """The database cannot be opened as it is; the text says why and what to do."""

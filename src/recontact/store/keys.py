@@ -1,0 +1,147 @@
+"""Sites and keys: made, listed, revoked. All functions run in the caller's transaction."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from recontact.messages import RecontactError
+from recontact.model import Key, Site
+from recontact.store import tables
+from recontact.store.tables import to_instant, to_seconds
+
+RIGHTS: Final = ("read", "write")
+
+
+class SiteUnknownError(RecontactError):
+    """No site has that name or number, or none was named and there are several."""
+
+
+class KeyUnknownError(RecontactError):
+    """No key has that number."""
+
+
+def digest_of(key: str) -> bytes:
+    """What is kept of a key: its SHA-256. A random key of 256 bits needs no slow hash."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def new_key() -> str:
+    """A random key of 256 bits; the prefix lets people and scanners see what it is."""
+    return f"rk_{secrets.token_urlsafe(32)}"
+
+
+def add_site(connection: Connection, name: str, zone: str, now: datetime) -> int:
+    """Add a site and give its number."""
+    last = connection.execute(
+        select(tables.site.c.site).order_by(tables.site.c.site.desc()).limit(1)
+    ).scalar()
+    number = (last or 0) + 1
+    connection.execute(
+        insert(tables.site).values(site=number, name=name, zone=zone, created_at=to_seconds(now))
+    )
+    return number
+
+
+def first_site(connection: Connection, now: datetime) -> Site:
+    """The first site there is; made, in UTC, where there is none."""
+    known = sites(connection)
+    if not known:
+        add_site(connection, "Shop", "UTC", now)
+        known = sites(connection)
+    return next(iter(known.values()))
+
+
+def sites(connection: Connection) -> dict[int, Site]:
+    """All sites by their number."""
+    rows = connection.execute(select(tables.site).order_by(tables.site.c.site))
+    return {
+        row.site: Site(row.site, row.name, ZoneInfo(row.zone), frozenset(row.cors_origins.split()))
+        for row in rows
+    }
+
+
+def find_site(connection: Connection, name: str | None) -> Site:
+    """The site of that name or number; without one, the only site there is."""
+    known = sites(connection)
+    if name is None:
+        if len(known) == 1:
+            return next(iter(known.values()))
+        names = ", ".join(site.name for site in known.values())
+        raise SiteUnknownError(f"There are several sites: say which with --site ({names}).")
+    for site in known.values():
+        if name in (site.name, str(site.site)):
+            return site
+    raise SiteUnknownError(f"There is no site {name}.")
+
+
+def add_key(
+    connection: Connection,
+    site: Site,
+    key: str,
+    *,
+    now: datetime,
+    username: str | None = None,
+    may: Iterable[str] = RIGHTS,
+    expires_at: datetime | None = None,
+) -> int:
+    """Keep a key (its digest) and give its number."""
+    added = connection.execute(
+        insert(tables.key)
+        .values(
+            site=site.site,
+            digest=digest_of(key),
+            hint=key[:7],
+            username=username,
+            may=",".join(may),
+            created_at=to_seconds(now),
+            expires_at=to_seconds(expires_at),
+        )
+        .returning(tables.key.c.key_id)
+    )
+    return int(added.scalar_one())
+
+
+def keys(connection: Connection) -> dict[bytes, Key]:
+    """All keys, revoked and expired ones too, by their digest."""
+    known = sites(connection)
+    rows = connection.execute(select(tables.key).order_by(tables.key.c.key_id))
+    return {
+        row.digest: Key(
+            key_id=row.key_id,
+            site=known[row.site],
+            hint=row.hint,
+            username=row.username,
+            may=frozenset(row.may.split(",")),
+            created_at=datetime.fromtimestamp(row.created_at, UTC),
+            expires_at=to_instant(row.expires_at),
+            revoked_at=to_instant(row.revoked_at),
+            last_used_at=to_instant(row.last_used_at),
+        )
+        for row in rows
+    }
+
+
+def revoke_key(connection: Connection, key_id: int, now: datetime) -> None:
+    """Let the key in no more; KeyUnknownError when there is none, or it is revoked already."""
+    done = connection.execute(
+        update(tables.key)
+        .where(tables.key.c.key_id == key_id, tables.key.c.revoked_at.is_(None))
+        .values(revoked_at=to_seconds(now))
+    )
+    if not done.rowcount:
+        raise KeyUnknownError(f"There is no valid key {key_id}: recontact key list shows them.")
+
+
+def note_use(connection: Connection, last_used: Mapping[int, datetime]) -> None:
+    """Write when keys were last used, by key number."""
+    connection.execute(
+        update(tables.key)
+        .where(tables.key.c.key_id == bindparam("number"))
+        .values(last_used_at=bindparam("used_at")),
+        [{"number": number, "used_at": to_seconds(at)} for number, at in last_used.items()],
+    )

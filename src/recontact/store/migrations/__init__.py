@@ -1,0 +1,63 @@
+"""Migrations: Alembic brings a database to the schema of `tables`, all of it or nothing."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from recontact.store.errors import DatabaseError
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's settings, with the connection that the migrations use."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent))
+    settings.set_main_option("path_separator", "os")
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def upgrade_sqlite(
+    engine: Engine, path: Path, found_in: Callable[[Connection], str | None]
+) -> None:
+    """
+    Bring the file at `path` to the newest schema, keeping a copy of one that had data.
+
+    engine: one whose transactions take the write lock as they begin. found_in: the revision that
+    a connection's database is at. Raises DatabaseError, and leaves the file as it was, when it is
+    of a newer recontact or there is no room for the copy.
+    """
+    with engine.connect() as connection:
+        found = found_in(connection)
+        connection.rollback()
+        known = {
+            script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()
+        }
+        if found is not None and found not in known:
+            raise DatabaseError(
+                f"The database {path} has schema {found}, which this recontact does not know: "
+                "it was written by a newer one. Upgrade recontact."
+            )
+        if found is not None:
+            _keep_copy(connection.connection.dbapi_connection, path, found)
+    # One transaction around all steps: a migration that is killed leaves the old schema.
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "head")
+
+
+def _keep_copy(source: Any, path: Path, found: str) -> None:
+    copy = path.with_name(f"{path.name}.before-upgrade-from-{found}")
+    size, free = path.stat().st_size, shutil.disk_usage(path.parent).free
+    if free < 2 * size:
+        raise DatabaseError(
+            f"There is no room to keep a copy of {path} before its schema is changed: "
+            f"{size:,} bytes are needed twice and {free:,} are free. Make room and start again."
+        )
+    with closing(type(source)(str(copy))) as target:
+        source.backup(target)

@@ -1,0 +1,179 @@
+"""From a decoded body, the same for both formats, to the Call that it means."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from recontact.fields import (
+    ABSENT,
+    Comparison,
+    Fields,
+    Filter,
+    Shape,
+    WrongValueError,
+    quote_name,
+)
+from recontact.messages import (
+    CATALOGUE,
+    Call,
+    Condition,
+    Format,
+    Item,
+    Problem,
+    Query,
+    RefusedError,
+)
+
+
+def read_call(tree: Any, shape: Shape, format: Format | None, most_items: int) -> Call:
+    """The call that `tree` means in an action of that `shape`; RefusedError for too many items."""
+    call = Call(shape, format)
+    top = tree if isinstance(tree, dict) else {}
+    if shape.path:
+        outer, inner = shape.path
+        found = list(_items_in(_take(top, outer, call), inner, call))
+        if len(found) > most_items:
+            detail = f"{len(found)} items came, and the limit is {most_items}. Nothing was applied."
+            raise RefusedError("RC016", f"{detail} Split the call.")
+        call.items = [
+            _read_item(raw, position, shape, call) for position, raw in enumerate(found, 1)
+        ]
+    if shape.filters:
+        call.query = _read_query(_take(top, "Filter", call), shape, call)
+    return call
+
+
+def _take(top: dict[str, Any], wrapper: str, call: Call) -> list[Any]:
+    """The values of `wrapper`, in whatever case it is written; the rest is passed over."""
+    taken = []
+    for name, value in top.items():
+        if name == wrapper or name.lower() == wrapper.lower():
+            taken.append(value)
+        else:
+            call.passed_over.append(name)
+    return taken
+
+
+def _items_in(containers: list[Any], inner: str, call: Call) -> Iterator[Any]:
+    """
+    The items of each container: `{"CustomerLog": one or many}`, or a list of either.
+
+    Nothing is an item where a wrapper is empty; what is no object is given as it stands.
+    """
+    for container in containers:
+        if isinstance(container, list):
+            for one in container:
+                if isinstance(one, dict) and not any(n.lower() == inner.lower() for n in one):
+                    yield one
+                else:
+                    yield from _items_in([one], inner, call)
+        elif isinstance(container, dict):
+            for value in _take(container, inner, call):
+                if isinstance(value, list):
+                    yield from value
+                elif value is not None:
+                    yield value
+        elif not _is_blank(container):
+            yield container
+
+
+def _is_blank(raw: Any) -> bool:
+    return raw is None or (isinstance(raw, str) and not raw.strip())
+
+
+def _read_item(raw: Any, position: int, shape: Shape, call: Call) -> Item:
+    item = Item(position)
+    if call.format is Format.XML and _is_blank(raw):
+        raw = {}  # <CustomerLog/>
+    if not isinstance(raw, dict):
+        item.is_object = False
+        return item
+    fields = shape.item
+    for name, value in raw.items():
+        field = fields.get(name)
+        if field is None:
+            if name not in shape.ignored:
+                call.passed_over.append(name)
+        elif value is not None:
+            try:
+                typed = field.wire.type.read(value)
+            except WrongValueError as error:
+                item.problems.append(Problem.of(name, field.key, error))
+            else:
+                if typed is not ABSENT:
+                    item.values[field.key] = typed
+    _require(fields, item)
+    return item
+
+
+def _require(fields: Fields, item: Item) -> None:
+    for name, field in fields.items():
+        if not field.wire.required or field.key in item.values:
+            continue
+        if not any(problem.element == name for problem in item.problems):
+            text = f"is missing: send it, as {field.wire.type.documented}"
+            item.problems.append(Problem("CL001", name, field.key, text))
+
+
+def _read_query(filters: list[Any], shape: Shape, call: Call) -> Query:
+    query = Query()
+    raw = {} if not filters or _is_blank(filters[0]) else filters[0]
+    if len(filters) > 1 or not isinstance(raw, dict):
+        query.problems.append(CATALOGUE["CL034"].message())
+        return query
+    wanted: list[str] = []
+    for name, value in raw.items():
+        values = value if isinstance(value, list) else [value]
+        if name == "OutputSelector":
+            wanted = [str(one).strip() for one in values if isinstance(one, str)]
+        elif (known := shape.filters.get(name)) is None:
+            query.problems.append(
+                CATALOGUE["CL030"].message(
+                    f"Filter: the filters are {', '.join(shape.filters)}.",
+                    element=quote_name(name),
+                    action=shape.action,
+                )
+            )
+        elif value is not None:
+            _read_filter(query, name, known, values)
+    query.selectors = tuple(
+        selector for name, selector in shape.selectors.items() if name in set(wanted)
+    )
+    call.passed_over += [name for name in wanted if name not in shape.selectors]
+    if query.problems:
+        return query
+    if not query.conditions:
+        query.problems.append(CATALOGUE["CL031"].message())
+    elif not query.selectors:
+        query.problems.append(
+            CATALOGUE["CL032"].message(
+                f"Filter: the OutputSelectors are {', '.join(shape.selectors)}."
+            )
+        )
+    return query
+
+
+def _read_filter(query: Query, name: str, known: Filter, values: list[Any]) -> None:
+    if not values or (len(values) > 1 and not known.many):
+        came = f"{len(values)} came" if values else "an empty list came"
+        query.problems.append(
+            CATALOGUE["CL033"].message(
+                f"Filter: {name}: {came}. Give it a value, or leave the filter out.", element=name
+            )
+        )
+        return
+    typed = []
+    for value in values:
+        try:
+            one = known.wire.type.read(value)
+            if one is ABSENT:
+                raise WrongValueError("CL011", "is never empty: give it a value", "''")
+        except WrongValueError as error:
+            query.problems.append(Problem.of(name, known.key, error).message("Filter"))
+            return
+        typed.append(one)
+    if known.comparison is Comparison.PAGE:
+        query.page = typed[0]
+    elif known.comparison is Comparison.LIMIT:
+        query.limit = typed[0]
+    else:
+        query.conditions.append(Condition(known.key, known.comparison, tuple(typed)))
