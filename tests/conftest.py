@@ -265,6 +265,7 @@ def serving(path: Path, clock: TestClock, **settings: Any) -> Iterator[Neto]:
             neto.http.close()
             server.should_exit = True
             thread.join(10)
+            store.close()
             assert not thread.is_alive()
 
 
@@ -291,3 +292,36 @@ def neto(serve: Callable[..., Any]) -> Iterator[Neto]:
     """A server with the default settings and an empty site."""
     with serve() as one:
         yield one
+
+
+# -- one server for a module, other sites, and bytes as they are ---------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neto]:
+    """One server for a whole module, for tables whose rows do not disturb each other."""
+    path = tmp_path_factory.mktemp("shared") / "recontact.db"
+    shutil.copy(template, path)
+    with serving(path, TestClock()) as one:
+        yield one
+
+
+@contextmanager
+def another_site(neto: Neto, zone: str) -> Iterator[Neto]:
+    """A client of a new site of the same server, in that zone."""
+    with neto.store.begin() as connection:
+        number = keys.add_site(connection, zone, zone, neto.clock.now())
+        site = keys.find_site(connection, str(number))
+    one = Neto(neto.url, neto.new_key(site=site), neto.store, neto.clock, neto.path)
+    with one.http:
+        yield one
+
+
+def json_call(items: str) -> bytes:
+    """A JSON call whose `CustomerLog` is this very text; lone surrogates go out as they are."""
+    return f'{{"CustomerLogs": {{"CustomerLog": {items}}}}}'.encode(errors="surrogatepass")
+
+
+def xml_call(items: str, root: str = "UpdateCustomerLog") -> bytes:
+    """An XML call whose `CustomerLogs` hold this very text."""
+    return f"<{root}><CustomerLogs>{items}</CustomerLogs></{root}>".encode()

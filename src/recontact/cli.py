@@ -107,8 +107,13 @@ def serve(
     from recontact.store import open_store
 
     _log_requests()
-    store = open_store(config.database, now=SYSTEM.now, queue_limit=config.queue_limit)
-    with store.claimed(), _listening(config) as listener:
+    with (
+        closing(
+            open_store(config.database, now=SYSTEM.now, queue_limit=config.queue_limit)
+        ) as store,
+        store.claimed(),
+        _listening(config) as listener,
+    ):
         first_key = _first_key(store)
         url = f"http://{_shown(config.host)}:{listener.getsockname()[1]}"
         print(f"recontact {__version__} listens on {url} and keeps {config.database}", flush=True)
@@ -119,6 +124,7 @@ def serve(
                 http="httptools",
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,
                 server_header=False,
                 # What was accepted is finished, but a client that never reads must not hold us.
                 timeout_graceful_shutdown=int(config.request_timeout) + 10,
@@ -198,15 +204,12 @@ def _log_requests() -> None:
     import msgspec
     import structlog
 
-    processors: list[Any] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    processors: list[Any] = [structlog.processors.add_log_level, _add_time]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("info"))
     if sys.stderr.isatty():
         structlog.configure(
             processors=[*processors, structlog.dev.ConsoleRenderer()],
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-            cache_logger_on_first_use=True,
         )
     else:
         structlog.configure(
@@ -216,8 +219,12 @@ def _log_requests() -> None:
                 structlog.processors.JSONRenderer(serializer=_to_json(msgspec.json.Encoder())),
             ],
             logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
-            cache_logger_on_first_use=True,
         )
+
+
+def _add_time(_logger: object, _name: str, event: Any) -> Any:
+    event["timestamp"] = SYSTEM.now()
+    return event
 
 
 def _to_json(encoder: Any) -> Any:

@@ -282,6 +282,11 @@ class DayOrTime:
         return write_instant(value) + ("(UTC)" if value.time() == _MIDNIGHT else "")
 
 
+_WORDS: Final[dict[type[StrEnum], dict[str, StrEnum]]] = {
+    words: {word.lower(): word for word in words} for words in (Status,)
+}
+
+
 @dataclass(frozen=True, slots=True)
 class OneOf:
     """One word of a closed list, without regard to case; sent empty, it changes nothing."""
@@ -297,9 +302,8 @@ class OneOf:
         text = _text_of(raw).strip()
         if not text or text in self.as_absent:
             return ABSENT
-        for word in self.words:
-            if word.lower() == text.lower():
-                return word
+        if word := _WORDS[self.words].get(text.lower()):
+            return word
         raise WrongValueError(
             "CL012", f"must be one of {', '.join(self.words)}; got {quote(text)}", quote(text)
         )

@@ -492,7 +492,7 @@ class Reply:
 
     def count(self, severity: Severity) -> int:
         """How many messages there are of that severity."""
-        return sum(message.severity is severity for message in self.messages)
+        return sum(m.severity is severity for m in self.messages) if self.messages else 0
 
     @property
     def ack(self) -> str:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 import structlog
 from starlette.applications import Starlette
@@ -61,6 +60,12 @@ class Exchange:
         return self.clock.elapsed() - self.started
 
     @property
+    def request_id(self) -> str:
+        """Its id as people read it."""
+        h = self.id.hex()
+        return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+    @property
     def root(self) -> str:
         """The name of the answer's root."""
         return self.action.shape.action if self.action else "NetoAPI"
@@ -101,6 +106,7 @@ class NetoEndpoint:
 
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
         self._clock = clock
+        self._logger = logger.bind()  # else each line would make a logger of its own
         self._store = store
         self._config = config
         self._limits = wire.Limits(config.item_limit, config.nesting_limit)
@@ -127,11 +133,11 @@ class NetoEndpoint:
             self._log(exchange)
             return
         except Exception:
-            logger.exception("a call failed", request_id=str(UUID(bytes=exchange.id)))
+            logger.exception("a call failed", request_id=exchange.request_id)
             defect = RefusedError(
                 "RC032",
                 f"Nothing of the call was saved. Report it with the request id "
-                f"{UUID(bytes=exchange.id)}; the server's log has the details.",
+                f"{exchange.request_id}; the server's log has the details.",
             )
             body = self._refuse(exchange, defect, extra)
         if not exchange.body_read and not await _drained(receive):
@@ -257,7 +263,7 @@ class NetoEndpoint:
     async def _send(
         self, exchange: Exchange, send: Send, body: bytes, extra: Mapping[str, str]
     ) -> None:
-        headers = [(b"x-request-id", str(UUID(bytes=exchange.id)).encode())]
+        headers = [(b"x-request-id", exchange.request_id.encode())]
         if exchange.http_status != 204:
             media_type = wire.MEDIA_TYPES[exchange.format]
             headers += [
@@ -279,9 +285,9 @@ class NetoEndpoint:
 
     def _log(self, exchange: Exchange) -> None:
         """One line a request, without bodies and secrets."""
-        logger.info(
+        self._logger.info(
             "request",
-            request_id=str(UUID(bytes=exchange.id)),
+            request_id=exchange.request_id,
             action=exchange.root,
             http_status=exchange.http_status,
             ack=exchange.ack,
@@ -384,7 +390,7 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
         refreshing = asyncio.create_task(_keep_fresh(neto_api, store))
         yield
         refreshing.cancel()
-        await asyncio.to_thread(store.close)
+        await store.stop()
 
     others = Starlette(
         routes=[Route("/", home), Route("/healthz", healthz), Route("/readyz", readyz)],

@@ -1,9 +1,11 @@
 """All that the API can do, and the work that runs one call and journals it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec.structs import replace
 
 from recontact import fields
 from recontact.actions.action import Action, Answering, Reading, Writing
@@ -59,9 +61,9 @@ def writing(
     def run(tx: Transaction) -> Answer:
         reply = action.run(call, tx, Answering(entry.key_id, entry.request))
         body = encode(reply)
-        answered = journaled(entry, reply, elapsed())
         # Bytes both ways for a call that changed something; the request's alone for another.
-        tx.enter(replace(answered, answer_body=body) if reply.changed else answered)
+        answered = journaled(entry, reply, elapsed(), body if reply.changed else None)
+        tx.enter(answered)
         tx.keep()
         return Answer(reply, body, answered)
 
@@ -81,7 +83,9 @@ def reading(
     return read
 
 
-def journaled(entry: JournalEntry, reply: Reply, duration: float) -> JournalEntry:
+def journaled(
+    entry: JournalEntry, reply: Reply, duration: float, answer_body: bytes | None = None
+) -> JournalEntry:
     """`entry` with what the call did."""
     return replace(
         entry,
@@ -91,4 +95,5 @@ def journaled(entry: JournalEntry, reply: Reply, duration: float) -> JournalEntr
         warnings=reply.count(Severity.WARNING),
         changed=reply.changed,
         duration=duration,
+        answer_body=answer_body,
     )

@@ -49,8 +49,12 @@ class Store(Protocol):
 
     def start(self) -> None: ...
 
+    async def stop(self) -> None:
+        """Finish what was accepted, and write what could wait."""
+        ...
+
     def close(self) -> None:
-        """Finish what was accepted, then let the database go. It waits; not for the event loop."""
+        """Let the database go."""
         ...
 
 

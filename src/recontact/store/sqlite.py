@@ -1,23 +1,21 @@
-"""The store on SQLite: one writer thread that commits in groups, and readers that never wait."""
+"""The store on SQLite: one writer that commits in groups, and readers that never wait."""
 
 import asyncio
 import fcntl
 import os
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from recontact.messages import RefusedError
@@ -25,7 +23,8 @@ from recontact.model import JournalEntry, Key, Site
 from recontact.store import keys, tables
 from recontact.store.errors import DatabaseError
 from recontact.store.queries import View
-from recontact.store.transaction import Group, Statements, Transaction, Work
+from recontact.store.transaction import Work
+from recontact.store.writer import LockedError, Outcome, Writer
 
 try:  # wheels for Linux x86-64, macOS arm64 and Windows; elsewhere the interpreter's own
     from pysqlite3 import dbapi2 as driver
@@ -38,6 +37,8 @@ T = TypeVar("T")
 
 GROUP_WEIGHT: Final = 1_000
 """Items at which a group is full: more would make every caller in it wait for the others."""
+LIGHT_WEIGHT: Final = 64
+"""Items up to which a group is prepared on the event loop: some 5 ms."""
 NOTES_KEPT: Final = 10_000
 """Entries of calls that changed nothing, waiting to be written; past it the oldest are lost."""
 IDLE: Final = 0.5
@@ -45,7 +46,8 @@ IDLE: Final = 0.5
 
 # A WAL of 10,000 pages (40 MB) before a checkpoint steadied p99; only the writer checkpoints.
 _CHECKPOINT_PAGES: Final = 10_000
-_BUSY_SECONDS: Final = 5.0
+PATIENCE: Final = 5.0
+"""Seconds to wait for another process that writes, the command line for instance."""
 _USE_EVERY: Final = timedelta(seconds=30)
 _NO_SITE: Final = Site(0, "", ZoneInfo("UTC"))
 
@@ -64,7 +66,7 @@ def _connect(engine: Engine, *, writes: bool) -> Engine:
             "synchronous = FULL",  # is the connection's, not the file's
             "fullfsync = ON",
             "checkpoint_fullfsync = ON",
-            f"busy_timeout = {int(_BUSY_SECONDS * 1000)}",
+            f"busy_timeout = {int(PATIENCE * 1000)}",
             f"wal_autocheckpoint = {_CHECKPOINT_PAGES if writes else 0}",
             "foreign_keys = ON",
             f"query_only = {'OFF' if writes else 'ON'}",
@@ -89,7 +91,7 @@ def make_engine(path: str | Path, *, writes: bool, connections: int = 1) -> Engi
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
+        connect_args={"check_same_thread": False, "timeout": PATIENCE},
     )
     return _connect(engine, writes=writes)
 
@@ -122,7 +124,7 @@ class SqliteStore:
         self._path = Path(path)
         self._now = now
         self._queue_limit = queue_limit
-        self._writer = make_engine(path, writes=True)
+        self._engine = make_engine(path, writes=True, connections=2)  # the writer's, and `begin`
         self._readers = make_engine(path, writes=False, connections=readers)
         try:
             self._migrate()
@@ -131,41 +133,40 @@ class SqliteStore:
                 f"The database {path} cannot be opened: {error.orig}. Check that its folder is "
                 "there and that you may write in it."
             ) from error
-        self._statements = Statements(self._writer.dialect)
+        self._writer = Writer(self._engine, now)
+        self._writing = ThreadPoolExecutor(1, "recontact-writer")
         self._reading = ThreadPoolExecutor(readers, "recontact-reader")
-        self._works: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._works: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
+        self._wake = asyncio.Event()
         self._waiting = 0
         self._views = 0
         self._notes: deque[JournalEntry] = deque(maxlen=NOTES_KEPT)
         self._last_used: dict[int, datetime] = {}
         self._use_written = now()
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     # -- the schema ----------------------------------------------------------------------------
 
     def _migrate(self) -> None:
-        with self._writer.connect() as connection:
+        with self._engine.connect() as connection:
             found = schema_revision(connection)
         if found != tables.SCHEMA_REVISION:
             # Alembic takes 250 ms to import, so only a database that needs it pays.
             from recontact.store.migrations import upgrade_sqlite
 
-            upgrade_sqlite(self._writer, self._path, schema_revision)
+            upgrade_sqlite(self._engine, self._path, schema_revision)
 
     # -- what the event loop calls -------------------------------------------------------------
 
     def start(self) -> None:
         """Start the writer; from the event loop that will submit."""
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._write, name="recontact-writer", daemon=True)
-        self._thread.start()
+        self._task = asyncio.get_running_loop().create_task(self._write())
 
     async def submit(self, work: Work[T]) -> T:
         """Run `work` with the next group; its result, once that is on disk."""
-        if self._closing or self._waiting >= self._queue_limit:
-            why = "is stopping" if self._closing else "has too many calls waiting"
+        if self._stopping or self._waiting >= self._queue_limit:
+            why = "is stopping" if self._stopping else "has too many calls waiting"
             raise RefusedError(
                 "RC030",
                 f"The server {why}. Nothing was saved. Send the call again after a second.",
@@ -173,7 +174,8 @@ class SqliteStore:
             )
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting += 1
-        self._works.put((work, future))
+        self._works.append((work, future))
+        self._wake.set()
         return await future
 
     async def view(self, site: Site, read: Callable[[View], T]) -> T:
@@ -224,20 +226,25 @@ class SqliteStore:
             return False
         return True
 
+    async def stop(self) -> None:
+        """Finish what was accepted, and write what could wait."""
+        self._stopping = True
+        if self._task is not None:
+            self._wake.set()
+            await self._task
+
     def close(self) -> None:
-        """Finish what was accepted, write what could wait, and close the file."""
-        self._closing = True
-        if self._thread is not None:
-            self._works.put(None)
-            self._thread.join()
+        """Let the file go."""
         self._reading.shutdown()
-        self._readers.dispose()
-        self._writer.dispose()
+        self._writing.shutdown()
+        self._writer.drop()
+        for engine in (self._readers, self._engine):
+            engine.dispose()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction of its own, beside the writer."""
-        with self._writer.connect() as connection, connection.begin():
+        with self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -258,41 +265,79 @@ class SqliteStore:
             held.flush()
             yield
 
-    # -- what the writer's thread does ---------------------------------------------------------
+    # -- the writer ----------------------------------------------------------------------------
 
-    def _write(self) -> None:
-        writer = Writer(self._writer, self._statements, self._now)
-        last = False
-        while not last:
-            works, last = self._take()
-            used = self._used_lately(now=last)
+    async def _write(self) -> None:
+        """Commit group after group, until the store stops and nothing waits any more."""
+        while not (self._stopping and not self._works):
+            if not self._works:
+                self._wake.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE):
+                        await self._wake.wait()
+            works, futures = self._take()
             notes = [self._notes.popleft() for _ in range(len(self._notes))]
-            if not (works or notes or used):
-                continue
-            outcomes = writer.commit([work for work, _ in works], notes, used)
-            futures = [future for _, future in works]
-            if futures and self._loop is not None:
-                # One wake of the event loop for the whole group: each costs it 31-42 us.
-                self._loop.call_soon_threadsafe(self._settle, futures, outcomes)
-        writer.close()
+            used = self._used_lately(now=self._stopping)
+            if works or notes or used:
+                outcomes = await self._commit(works, notes, used)
+                self._settle(futures, outcomes)
 
-    def _take(self) -> tuple[list[tuple[Work[Any], "asyncio.Future[Any]"]], bool]:
-        """All works that wait, up to a full group, without lingering; and whether to stop."""
-        works: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+    def _take(self) -> tuple[list[Work[Any]], "list[asyncio.Future[Any]]"]:
+        """All works that wait, up to a full group, without lingering."""
+        works, futures = [], []
         weight = 0
+        while self._works and weight < GROUP_WEIGHT:
+            work, future = self._works.popleft()
+            works.append(work)
+            futures.append(future)
+            weight += work.weight
+        return works, futures
+
+    async def _commit(
+        self,
+        works: list[Work[Any]],
+        notes: Sequence[JournalEntry],
+        used: Mapping[int, datetime],
+    ) -> list[Outcome]:
+        """
+        Prepare here what is light, and in the thread what is not; commit in the thread.
+
+        Two threads that both run Python hand the interpreter's lock to and fro at each row, which
+        cost more than half of all requests; the commit itself runs no Python and waits for the
+        disk, so in the thread it leaves the event loop free.
+        """
+        prepare = self._writer.prepare
         try:
-            taken = self._works.get(timeout=IDLE)
-            while True:
-                if taken is None:
-                    return works, True
-                works.append(taken)
-                weight += taken[0].weight
-                if weight >= GROUP_WEIGHT:
-                    break
-                taken = self._works.get_nowait()
-        except queue.Empty:
-            pass
-        return works, False
+            if sum(work.weight for work in works) <= LIGHT_WEIGHT:
+                try:
+                    outcomes = prepare(works, notes, used, patience=0)
+                except LockedError:
+                    outcomes = await self._aside(
+                        partial(prepare, works, notes, used, patience=PATIENCE)
+                    )
+            else:
+                outcomes = await self._aside(
+                    partial(prepare, works, notes, used, patience=PATIENCE)
+                )
+            await self._aside(self._writer.commit)
+        except LockedError:
+            refusal = RefusedError(
+                "RC030",
+                "Another process holds the database. Nothing was saved. Send the call again.",
+                retry_after=5,
+            )
+            return [(None, refusal) for _ in works]
+        except RefusedError as refusal:
+            logger.error("a group of calls was not saved", why=str(refusal), calls=len(works))
+            return [(None, refusal) for _ in works]
+        except Exception as error:  # one row's statement failed: find whose, and harm nobody else
+            if len(works) > 1:
+                return [(await self._commit([work], (), {}))[0] for work in works]
+            return [(None, error) for _ in works]
+        return outcomes
+
+    async def _aside(self, run: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writing, run)
 
     def _used_lately(self, *, now: bool) -> dict[int, datetime]:
         """When keys were last used, each half minute or `now`: it may be late, and often is."""
@@ -302,7 +347,7 @@ class SqliteStore:
         self._use_written = self._now()
         return used
 
-    def _settle(self, futures: "list[asyncio.Future[Any]]", outcomes: "list[Outcome]") -> None:
+    def _settle(self, futures: "list[asyncio.Future[Any]]", outcomes: list[Outcome]) -> None:
         self._waiting -= len(futures)
         for future, (result, error) in zip(futures, outcomes, strict=True):
             if future.done():  # its caller is gone
@@ -311,101 +356,3 @@ class SqliteStore:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-
-
-Outcome = tuple[Any, BaseException | None]
-
-
-class Writer:
-    """
-    Commits works in groups, from one thread, over one connection that it opens again when lost.
-
-    A work sees the ones before it in its group; one that fails leaves nothing and harms no other.
-    """
-
-    def __init__(self, engine: Engine, statements: Statements, now: Callable[[], datetime]) -> None:
-        self._engine = engine
-        self._statements = statements
-        self._now = now
-        self._connection: Connection | None = None
-        self._committing = False
-
-    def commit(
-        self,
-        works: Sequence[Work[Any]],
-        notes: Sequence[JournalEntry] = (),
-        used: Mapping[int, datetime] = MappingProxyType({}),
-    ) -> list[Outcome]:
-        """Run the works, write all that they kept, commit once; each work's result or error."""
-        try:
-            return self._attempt(works, notes, used)
-        except OperationalError as error:
-            self._reopen()
-            unknown = self._committing and _name_of(error) != "SQLITE_FULL"
-            logger.error(
-                "a group was not saved" if not unknown else "the outcome of a commit is unknown",
-                error=str(error.orig),
-                calls=len(works),
-            )
-            return [(None, _refusal(unknown, error)) for _ in works]
-        except Exception as error:  # one row's statement failed: find whose, harm nobody else
-            self._reopen()
-            if len(works) > 1:
-                return [outcome for work in works for outcome in self.commit([work])]
-            return [(None, error) for _ in works]
-
-    def _attempt(
-        self,
-        works: Sequence[Work[Any]],
-        notes: Sequence[JournalEntry],
-        used: Mapping[int, datetime],
-    ) -> list[Outcome]:
-        self._committing = False
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        transaction = self._connection.begin()
-        group = Group(self._connection, self._statements)
-        group.fetch_logs(works)
-        outcomes: list[Outcome] = []
-        for work in works:
-            try:
-                outcomes.append((work.run(Transaction(group, work.site, self._now())), None))
-            except DBAPIError:
-                raise
-            except Exception as error:
-                outcomes.append((None, error))
-        group.entries += notes
-        group.flush()
-        if used:
-            keys.note_use(self._connection, used)
-        self._committing = True
-        transaction.commit()
-        return outcomes
-
-    def _reopen(self) -> None:
-        """Drop the connection, and with it what it had not committed."""
-        if self._connection is not None:
-            with suppress(Exception):
-                self._connection.invalidate()
-            with suppress(Exception):
-                self._connection.close()
-            self._connection = None
-
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-
-
-def _name_of(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlite_errorname", ""))
-
-
-def _refusal(unknown: bool, error: DBAPIError) -> RefusedError:
-    if unknown:
-        return RefusedError("RC031")
-    return RefusedError(
-        "RC030",
-        f"The database cannot write now ({error.orig}). Nothing was saved. Send the call again.",
-        retry_after=5,
-    )

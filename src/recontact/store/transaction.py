@@ -2,7 +2,7 @@
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -69,11 +69,9 @@ class Group:
         for site, log_ids in wanted.items():
             if len(log_ids) < 2:
                 continue  # read through, by key
-            rows = self.connection.execute(
-                self._statements.logs_by_id, {"site": site, "log_ids": sorted(log_ids)}
-            )
             found.update({(site, log_id): None for log_id in log_ids})
-            found.update({(row[0], row[1]): LOGS.load(row) for row in rows})
+            for row in self._statements.logs(self.connection, site, sorted(log_ids)):
+                found[site, row[1]] = LOGS.load(row)
 
     def keep(self, own: Rows, entries: list[JournalEntry]) -> None:
         """Take over what a call wrote."""
@@ -203,11 +201,24 @@ class Statements:
         self._dialect = dialect
         self._compiled: dict[Any, tuple[str, Callable[[dict[str, Any]], Any]]] = {}
         self._by_key: dict[Kept[Any], Executable] = {}
-        log = tables.customer_log
-        self.logs_by_id = select(log).where(
-            log.c.site == bindparam("site"),
-            log.c.log_id.in_(bindparam("log_ids", expanding=True)),
-        )
+
+    def logs(
+        self, connection: Connection, site: int, log_ids: list[int]
+    ) -> Iterator[Sequence[Any]]:
+        """The rows of the logs with these LogIDs, some hundred to a statement."""
+        log = tables.customer_log.c
+        for chunk in (log_ids[at : at + 256] for at in range(0, len(log_ids), 256)):
+            # A power of two of places, the last LogID repeated: few statements to compile.
+            places = 1 << (len(chunk) - 1).bit_length()
+            sql, _ = self._compile(
+                ("logs", places),
+                lambda places=places: select(tables.customer_log).where(
+                    log.site == bindparam("site"),
+                    log.log_id.in_([bindparam(f"log_id_{n}") for n in range(places)]),
+                ),
+            )
+            padded = (site, *chunk, *chunk[-1:] * (places - len(chunk)))
+            yield from connection.exec_driver_sql(sql, padded).all()
 
     def by_key(self, kept: Kept[Any]) -> Executable:
         """One row of a table by its key."""
@@ -246,12 +257,18 @@ class Statements:
         build: Callable[[], Any],
         rows: list[dict[str, Any]],
     ) -> None:
+        sql, values = self._compile(name, build)
+        connection.exec_driver_sql(sql, [values(row) for row in rows])
+
+    def _compile(
+        self, name: Any, build: Callable[[], Any]
+    ) -> tuple[str, Callable[[dict[str, Any]], Any]]:
+        """The text of a statement, and what takes its values from a row in the right order."""
         if name not in self._compiled:
             compiled = build().compile(dialect=self._dialect)
             names = [n.removeprefix("set__").removeprefix("is__") for n in compiled.positiontup]
             self._compiled[name] = str(compiled), itemgetter(*names)
-        sql, values = self._compiled[name]
-        connection.exec_driver_sql(sql, [values(row) for row in rows])
+        return self._compiled[name]
 
 
 def _key_is(kept: Kept[Any]) -> list[Any]:

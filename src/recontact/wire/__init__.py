@@ -71,7 +71,7 @@ def encode(reply: Reply, format: Format, now: datetime) -> bytes:
     answer["Ack"] = reply.ack
     if reply.messages:
         answer["Messages"] = messages = {}
-        for severity in Severity:
+        for severity in (Severity.ERROR, Severity.WARNING):
             if group := [m for m in reply.messages if m.severity is severity]:
                 messages[severity.value] = [
                     {"Message": m.text, "SeverityCode": severity.value}

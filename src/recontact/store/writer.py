@@ -1,0 +1,123 @@
+"""One group of works, prepared and committed on one connection."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from recontact.messages import RefusedError
+from recontact.model import JournalEntry
+from recontact.store import keys
+from recontact.store.transaction import Group, Statements, Transaction, Work
+
+Outcome = tuple[Any, BaseException | None]
+"""What became of a work: its result, or the error that it raised."""
+
+
+class LockedError(Exception):
+    """Another process writes the database just now."""
+
+
+class Writer:
+    """
+    Commits works in groups, over one connection that it opens again when lost.
+
+    A work sees the ones before it in its group; one that raises leaves nothing and harms no
+    other. `prepare` then `commit`, never two at once; each may be called from any thread.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._statements = Statements(engine.dialect)
+        self._now = now
+        self._connection: Connection | None = None
+
+    def prepare(
+        self,
+        works: Sequence[Work[Any]],
+        notes: Sequence[JournalEntry],
+        used: Mapping[int, datetime],
+        *,
+        patience: float,
+    ) -> list[Outcome]:
+        """
+        Begin, run the works and write all that they kept, but do not commit yet.
+
+        patience: seconds to wait for another process that writes; past it, LockedError. Raises
+        RefusedError (Not saved) when the database cannot write; any other error is one row's.
+        """
+        try:
+            connection = self._begin(patience)
+            group = Group(connection, self._statements)
+            group.fetch_logs(works)
+            outcomes = [self._outcome(work, group) for work in works]
+            group.entries += notes
+            group.flush()
+            if used:
+                keys.note_use(connection, used)
+        except OperationalError as error:
+            self.drop()
+            if _name_of(error).startswith("SQLITE_BUSY"):
+                raise LockedError from error
+            raise _not_saved(error) from error
+        except BaseException:
+            self.drop()
+            raise
+        return outcomes
+
+    def _begin(self, patience: float) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        driver = self._connection.connection.dbapi_connection
+        assert driver is not None
+        driver.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}").close()
+        self._connection.begin()
+        return self._connection
+
+    def _outcome(self, work: Work[Any], group: Group) -> Outcome:
+        try:
+            return work.run(Transaction(group, work.site, self._now())), None
+        except DBAPIError:
+            raise
+        except Exception as error:
+            return None, error
+
+    def commit(self) -> None:
+        """
+        Bring what was prepared to the disk.
+
+        Raises RefusedError: `Not saved` when the disk had no room for it, else `Outcome unknown`:
+        after an exception here nobody can say whether it is on disk.
+        """
+        assert self._connection is not None
+        try:
+            self._connection.commit()
+        except BaseException as error:
+            self.drop()
+            if isinstance(error, DBAPIError) and _name_of(error) == "SQLITE_FULL":
+                raise _not_saved(error) from error
+            raise RefusedError("RC031") from error
+
+    def drop(self) -> None:
+        """Give the connection up, and with it what it had not committed."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.invalidate()
+            with suppress(Exception):
+                self._connection.close()
+            self._connection = None
+
+
+def _name_of(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlite_errorname", ""))
+
+
+def _not_saved(error: DBAPIError) -> RefusedError:
+    return RefusedError(
+        "RC030",
+        f"The database cannot write now ({error.orig}). Nothing was saved. Send the call again.",
+        retry_after=5,
+    )
