@@ -32,7 +32,7 @@ bench: .venv/ok ## measure speed
 	.venv/bin/python bench/run.py $(ARGS)
 
 crash: .venv/ok ## kill the server ROUNDS times and look for lost writes
-	RECONTACT_CRASH_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest tests/test_crash.py -n 0 -s $(ARGS)
+	CRASH_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest tests/test_crash.py -n 0 -s $(ARGS)
 
 # uv and not pip-compile: a lock by pip-compile is for the Python and system that made it; this one carries
 # markers for each Python from 3.11 and each system. uv also reads no pip settings, so all hashes are the

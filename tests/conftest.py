@@ -3,15 +3,19 @@
 import asyncio
 import json
 import os
+import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.sax.saxutils import escape
 
 import httpx
@@ -325,3 +329,95 @@ def json_call(items: str) -> bytes:
 def xml_call(items: str, root: str = "UpdateCustomerLog") -> bytes:
     """An XML call whose `CustomerLogs` hold this very text."""
     return f"<{root}><CustomerLogs>{items}</CustomerLogs></{root}>".encode()
+
+
+# -- a server in a process of its own, and what it prints ----------------------------------------
+
+RECONTACT = (sys.executable, "-m", "recontact")
+
+
+def clean_environ(**ours: str) -> dict[str, str]:
+    """This process's environment, with these settings of recontact and no others."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RECONTACT_")}
+    return kept | ours
+
+
+class Output:
+    """What a process writes, read as it comes: a pipe that fills up would hold it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._chunks: list[bytes] = []
+        self._stream = stream
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        # A pseudo-terminal whose other end is closed reads as an error, not as an end.
+        with suppress(OSError), self._stream:
+            while chunk := os.read(self._stream.fileno(), 65_536):
+                self._chunks.append(chunk)
+
+    @property
+    def text(self) -> str:
+        return b"".join(self._chunks).decode(errors="replace")
+
+    def whole(self) -> str:
+        """All of it, once the process has ended."""
+        self._thread.join(10)
+        return self.text
+
+
+class Served:
+    """A process that runs `recontact serve`; `neto` is its client, with the key of all tests."""
+
+    def __init__(self, path: Path, process: subprocess.Popen[bytes], err: Output | None) -> None:
+        assert process.stdout
+        self.path, self.process, self.out, self.err = path, process, Output(process.stdout), err
+        Neto.wait_for(lambda: "listens on" in self.out.text or process.poll() is not None, 20)
+        found = re.search(r"listens on (http://\S+)", self.out.text)
+        assert found, f"it ended with {process.wait()}: {err.whole() if err else ''}"
+        self.url = found[1]
+        self.neto = Neto(self.url, KEY, None, TestClock(), path)  # type: ignore[arg-type]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Send it a signal, and give its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(20)
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The lines of its log, each of which must be JSON, once it has ended."""
+        assert self.err
+        return [json.loads(line) for line in self.err.whole().splitlines()]
+
+
+@contextmanager
+def served(path: Path, *flags: str, stderr: int | None = None, **environ: str) -> Iterator[Served]:
+    """
+    `recontact serve` on a free port of 127.0.0.1, gone at the end.
+
+    A new database gets the key of all tests. stderr: a file's number in place of a pipe that is
+    read to the end.
+    """
+    process = subprocess.Popen(
+        [*RECONTACT, "serve", "--port", "0", "--database", f"sqlite:///{path}", *flags],
+        cwd=path.parent,
+        env=clean_environ(RECONTACT_FIRST_KEY=KEY) | environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if stderr is None else stderr,
+    )
+    one = None
+    try:
+        one = Served(path, process, Output(process.stderr) if process.stderr else None)
+        yield one
+    finally:
+        if one:
+            one.neto.http.close()
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def database(template: Path, tmp_path: Path) -> Path:
+    """A migrated database file with one site and the key of all tests, that nobody serves yet."""
+    return Path(shutil.copy(template, tmp_path / "recontact.db"))

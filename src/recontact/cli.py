@@ -1,6 +1,7 @@
 """The command line: run the server, and make, list and revoke keys."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,8 +15,8 @@ import typer
 from recontact import __version__
 from recontact.clock import SYSTEM
 from recontact.config import FIRST_KEY, Config, load
-from recontact.fields import DateTime, WrongValueError, write_instant
 from recontact.messages import RecontactError
+from recontact.values import DateTime, WrongValueError, write_instant
 
 app = typer.Typer(
     name="recontact",
@@ -39,7 +40,9 @@ def main() -> None:
     try:
         app()
     except RecontactError as error:
-        _fail(str(error))
+        from recontact.store.errors import AddressError
+
+        _fail(str(error), 2 if isinstance(error, AddressError) else 1)
 
 
 def _fail(sentence: str, code: int = 1) -> NoReturn:
@@ -103,15 +106,15 @@ def serve(
     # Only this command needs the server's parts.
     import uvicorn
 
+    from recontact import logger
     from recontact.server import create_app
     from recontact.store import open_store
 
-    _log_requests()
+    logger.configure()
     with (
         closing(
-            open_store(config.database, now=SYSTEM.now, queue_limit=config.queue_limit)
+            open_store(config.database, now=SYSTEM.now, queue_limit=config.queue_limit, serves=True)
         ) as store,
-        store.claimed(),
         _listening(config) as listener,
     ):
         first_key = _first_key(store)
@@ -141,9 +144,12 @@ def _listening(config: Config) -> Iterator[socket.socket]:
     try:
         found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
         listener = socket.create_server(found[0][4][:2], family=found[0][0], backlog=2_048)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        why = "there is no such host"
+        if isinstance(error, OSError) and not isinstance(error, socket.gaierror):
+            why = os.strerror(error.errno or 0)
         _fail(
-            f"Cannot listen on {config.host} port {config.port}: {os.strerror(error.errno or 0)}. "
+            f"Cannot listen on {config.host} port {config.port}: {why}. "
             "Choose another with --host and --port; --port 0 takes a free one."
         )
     with listener:
@@ -199,38 +205,6 @@ def _config(**flags: Any) -> Config:
         _fail(str(error), 2)
 
 
-def _log_requests() -> None:
-    """One line an event on stderr: JSON for programs, columns for people."""
-    import msgspec
-    import structlog
-
-    processors: list[Any] = [structlog.processors.add_log_level, _add_time]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("info"))
-    if sys.stderr.isatty():
-        structlog.configure(
-            processors=[*processors, structlog.dev.ConsoleRenderer()],
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        )
-    else:
-        structlog.configure(
-            processors=[
-                *processors,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(serializer=_to_json(msgspec.json.Encoder())),
-            ],
-            logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
-        )
-
-
-def _add_time(_logger: object, _name: str, event: Any) -> Any:
-    event["timestamp"] = SYSTEM.now()
-    return event
-
-
-def _to_json(encoder: Any) -> Any:
-    return lambda event, **_: encoder.encode(event)
-
-
 # -- keys --------------------------------------------------------------------------------------
 
 
@@ -257,7 +231,9 @@ def key_create(
     rights = [right.strip() for right in may.split(",") if right.strip()]
     if not rights or not set(rights) <= set(keys.RIGHTS):
         _fail(f"--may takes {', '.join(keys.RIGHTS)} or both with a comma; got {may!r}.", 2)
-    expires_at = _moment(expires) if expires else None
+    expires_at = None if expires is None else _moment(expires)
+    if username is not None and not username.strip():
+        _fail("--username is empty: leave it out for a site-wide key.", 2)
     key = keys.new_key()
     with _database(database) as connection:
         keys.first_site(connection, SYSTEM.now())
@@ -277,10 +253,11 @@ def key_create(
 
 
 def _moment(text: str) -> datetime:
-    if text.endswith("d") and text[:-1].isdigit() and len(text) <= 6:
-        return SYSTEM.now() + timedelta(days=int(text[:-1]))
     try:
-        moment = DateTime().read(text)
+        if re.fullmatch(r"[0-9]{1,5}d", text):
+            moment: datetime | None = SYSTEM.now() + timedelta(days=int(text[:-1]))
+        else:
+            moment = DateTime().read(text)
     except WrongValueError as error:
         _fail(f"--expires {error}.", 2)
     if moment is None or moment <= SYSTEM.now():
@@ -356,7 +333,9 @@ def _print_table(rows: list[dict[str, Any]], empty: str) -> None:
     table = Table(*(name.capitalize() for name in rows[0]), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    # A username may look like markup.
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
 
 
 @key_app.command("revoke")

@@ -1,5 +1,6 @@
 """The settings: flag, then RECONTACT_* variable, then recontact.toml, then default."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -37,7 +38,10 @@ class Config:
     queue_limit: int = _setting(1_024, "calls that may wait for the database", 1, 1_000_000)
 
 
-_NUMBERS: Final[dict[Any, type[int | float]]] = {int: int, float: float}
+_WRITTEN: Final[dict[Any, tuple[type[int | float], re.Pattern[str]]]] = {
+    int: (int, re.compile("[0-9]{1,12}")),
+    float: (float, re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")),
+}
 _SETTINGS: Final = {setting.name: setting for setting in fields(Config)}
 
 
@@ -72,13 +76,12 @@ def _read(name: str, said: str, value: Any) -> Any:
     setting = _SETTINGS.get(name)
     if setting is None:
         raise SettingError(f"There is no setting {said}. The settings are {', '.join(_SETTINGS)}.")
-    if setting.type not in _NUMBERS:
+    if setting.type is str:
         return str(value)
-    try:
-        number = _NUMBERS[setting.type](value)
-    except (TypeError, ValueError):
-        number = None
+    number = None
+    if not isinstance(value, bool) and _WRITTEN[setting.type][1].fullmatch(str(value)):
+        number = _WRITTEN[setting.type][0](value)
     least, most = setting.metadata["least"], setting.metadata["most"]
-    if number is None or isinstance(value, bool) or not least <= number <= most:
+    if number is None or not least <= number <= most:
         raise SettingError(f"{said} must be a number from {least} to {most}; got {value!r}.")
     return number

@@ -6,8 +6,9 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from recontact.fields import Comparison, Selector, Shape, TooLongError, WrongValueError
+from recontact.fields import Comparison, Selector, Shape
 from recontact.model import same
+from recontact.values import TooLongError, WrongValueError
 
 
 class Severity(StrEnum):
@@ -177,8 +178,14 @@ CATALOGUE: Final = _catalogue(
     Entry(
         "CL033",
         "{element} takes one value",
-        "A filter that compares with one value came several times or as an empty list.",
+        "A filter that compares with one value came with several.",
         "Send it once, with one value.",
+    ),
+    Entry(
+        "CL035",
+        "{element} has no value",
+        "A filter came as an empty list, or one that must be a number came empty.",
+        "Give it a value, or leave the filter out.",
     ),
     Entry(
         "CL034",
@@ -291,8 +298,9 @@ CATALOGUE: Final = _catalogue(
     ),
     Entry(
         "RC016",
-        "Too many items in the request",
-        "The call has more items than the server's limit. Nothing was applied.",
+        "Too many items or values in the request",
+        "The call has more items, or a filter more values, than the server's limit. Nothing was "
+        "applied.",
         "Split the call.",
         400,
     ),

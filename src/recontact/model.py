@@ -6,6 +6,7 @@ a Struct a tenth of that, and each call makes half a dozen.
 """
 
 import unicodedata
+import zlib
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +15,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from recontact.fields import Changes, Status
+from recontact.fields import Changes
+from recontact.values import Status
 
 
 class CustomerLog(Struct, frozen=True):
@@ -148,7 +150,8 @@ class JournalEntry(Struct, frozen=True):
 
     request: its id, a UUIDv7 in 16 bytes. at: when it arrived, aware, UTC. duration: seconds
     until its answer was made. changed: how many revisions it made. passed_over: the elements it
-    sent that the action does not know. request_body, answer_body: the exact bytes; None: not kept.
+    sent that the action does not know. request_body, answer_body: the exact bytes; None: not kept;
+    `packed` says which are packed by zlib: 1 the request's, 2 the answer's, 3 both.
     """
 
     site: int
@@ -170,6 +173,16 @@ class JournalEntry(Struct, frozen=True):
     request_hash: bytes | None = None
     request_body: bytes | None = None
     answer_body: bytes | None = None
+    packed: int = 0
+
+
+# Small bodies stay raw: packing each costs the write path 115 us and saves little.
+PACKED_FROM = 4_096
+
+
+def packed(body: bytes, flag: int) -> tuple[bytes, int]:
+    """A body as the journal keeps it, and `flag` when that is packed, else 0."""
+    return (body, 0) if len(body) < PACKED_FROM else (zlib.compress(body, 1), flag)
 
 
 def fold(text: str | None) -> str | None:

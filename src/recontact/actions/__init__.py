@@ -13,7 +13,7 @@ from recontact.actions.add_customer_log import add_customer_log
 from recontact.actions.get_customer_log import get_customer_log
 from recontact.actions.update_customer_log import update_customer_log
 from recontact.messages import Call, Reply, Severity
-from recontact.model import JournalEntry, Site
+from recontact.model import JournalEntry, Site, packed
 from recontact.store import Transaction, View, Work
 
 __all__ = ["ACTIONS", "Action", "Answer", "Reading", "Writing", "reading", "writing"]
@@ -61,8 +61,10 @@ def writing(
     def run(tx: Transaction) -> Answer:
         reply = action.run(call, tx, Answering(entry.key_id, entry.request))
         body = encode(reply)
-        # Bytes both ways for a call that changed something; the request's alone for another.
-        answered = journaled(entry, reply, elapsed(), body if reply.changed else None)
+        answered = journaled(entry, reply, elapsed())
+        if reply.changed:  # bytes both ways; of another call the request's alone
+            kept, flag = packed(body, 2)
+            answered = replace(answered, answer_body=kept, packed=entry.packed | flag)
         tx.enter(answered)
         tx.keep()
         return Answer(reply, body, answered)
@@ -83,9 +85,7 @@ def reading(
     return read
 
 
-def journaled(
-    entry: JournalEntry, reply: Reply, duration: float, answer_body: bytes | None = None
-) -> JournalEntry:
+def journaled(entry: JournalEntry, reply: Reply, duration: float) -> JournalEntry:
     """`entry` with what the call did."""
     return replace(
         entry,
@@ -95,5 +95,4 @@ def journaled(
         warnings=reply.count(Severity.WARNING),
         changed=reply.changed,
         duration=duration,
-        answer_body=answer_body,
     )

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from recontact.model import JournalEntry, Key, Site
-from recontact.store.errors import DatabaseError
+from recontact.store.errors import AddressError, DatabaseError
 from recontact.store.queries import View
 from recontact.store.transaction import Transaction, Work
 
@@ -43,10 +43,6 @@ class Store(Protocol):
         """A transaction for the command line, beside a server that may run on the same database."""
         ...
 
-    def claimed(self) -> AbstractContextManager[None]:
-        """Hold the database as its one server; DatabaseError when another process does."""
-        ...
-
     def start(self) -> None: ...
 
     async def stop(self) -> None:
@@ -58,17 +54,20 @@ class Store(Protocol):
         ...
 
 
-def open_store(url: str, *, now: Callable[[], datetime], queue_limit: int = 1_024) -> Store:
+def open_store(
+    url: str, *, now: Callable[[], datetime], queue_limit: int = 1_024, serves: bool = False
+) -> Store:
     """
     The store at `url` (`sqlite:///FILE`), made or migrated if need be.
 
-    now: gives the time of each write. queue_limit: how many calls may wait. Raises DatabaseError.
+    now: gives the time of each write. queue_limit: how many calls may wait. serves: hold it as
+    its one server. Raises DatabaseError.
     """
     from recontact.store.sqlite import SqliteStore
 
     scheme, _, path = url.partition(":///")
-    if scheme != "sqlite" or not path:
-        raise DatabaseError(
+    if scheme != "sqlite" or not path or path.startswith(":"):
+        raise AddressError(
             f"The database {url} is not one that recontact can open: give sqlite:///FILE."
         )
-    return SqliteStore(path, now=now, queue_limit=queue_limit)
+    return SqliteStore(path, now=now, queue_limit=queue_limit, serves=serves)

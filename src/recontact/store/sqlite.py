@@ -4,18 +4,18 @@ import asyncio
 import fcntl
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from recontact.messages import RefusedError
@@ -24,7 +24,7 @@ from recontact.store import keys, tables
 from recontact.store.errors import DatabaseError
 from recontact.store.queries import View
 from recontact.store.transaction import Work
-from recontact.store.writer import LockedError, Outcome, Writer
+from recontact.store.writer import LockedError, Outcome, Writer, why_not_now
 
 try:  # wheels for Linux x86-64, macOS arm64 and Windows; elsewhere the interpreter's own
     from pysqlite3 import dbapi2 as driver
@@ -86,11 +86,12 @@ def _connect(engine: Engine, *, writes: bool) -> Engine:
 def make_engine(path: str | Path, *, writes: bool, connections: int = 1) -> Engine:
     """An engine on the database file; a `writes` one takes the write lock as it begins."""
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         module=driver,
+        hide_parameters=True,  # an error's text is logged, and values are customers' data
         poolclass=QueuePool,
         pool_size=connections,
-        max_overflow=0,
+        max_overflow=-1,
         connect_args={"check_same_thread": False, "timeout": PATIENCE},
     )
     return _connect(engine, writes=writes)
@@ -109,8 +110,9 @@ class SqliteStore:
     """
     A database file.
 
-    path: of the file, made if it is not there. now: gives the time of each write. queue: how many
-    calls may wait for the writer, and how many for a reader; past it, 503.
+    path: of the file, made if it is not there. now: gives the time of each write. queue_limit: how
+    many calls may wait for the writer, and how many for a reader; past it, 503. serves: hold the
+    file as its one server, until `close`. Raises DatabaseError.
     """
 
     def __init__(
@@ -120,22 +122,28 @@ class SqliteStore:
         now: Callable[[], datetime],
         queue_limit: int = 1_024,
         readers: int = 4,
+        serves: bool = False,
     ) -> None:
         self._path = Path(path)
         self._now = now
         self._queue_limit = queue_limit
-        self._engine = make_engine(path, writes=True, connections=2)  # the writer's, and `begin`
-        self._readers = make_engine(path, writes=False, connections=readers)
+        self._engine = make_engine(path, writes=True)
+        self._readers = make_engine(path, writes=False, connections=readers + 1)
+        self._lock: TextIO | None = None
         try:
+            if serves:
+                self._claim()
             self._migrate()
-        except OperationalError as error:
+        except (DBAPIError, OSError) as error:
+            why = error.orig if isinstance(error, DBAPIError) else error.strerror
             raise DatabaseError(
-                f"The database {path} cannot be opened: {error.orig}. Check that its folder is "
-                "there and that you may write in it."
+                f"The database {path} cannot be opened: {why}. Check that it is a database of "
+                "recontact's, that its folder is there, and that you may write in it."
             ) from error
         self._writer = Writer(self._engine, now)
         self._writing = ThreadPoolExecutor(1, "recontact-writer")
         self._reading = ThreadPoolExecutor(readers, "recontact-reader")
+        self._reading_keys = ThreadPoolExecutor(1, "recontact-keys")
         self._works: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._wake = asyncio.Event()
         self._waiting = 0
@@ -151,11 +159,51 @@ class SqliteStore:
     def _migrate(self) -> None:
         with self._engine.connect() as connection:
             found = schema_revision(connection)
-        if found != tables.SCHEMA_REVISION:
-            # Alembic takes 250 ms to import, so only a database that needs it pays.
-            from recontact.store.migrations import upgrade_sqlite
+            foreign = (
+                found is None
+                and connection.exec_driver_sql(
+                    "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' "
+                    "AND name <> 'alembic_version'"
+                ).first()
+            )
+        if foreign:
+            raise DatabaseError(
+                f"The file {self._path} is another program's database (it has {foreign[0]}): name "
+                "another file."
+            )
+        if found == tables.SCHEMA_REVISION:
+            return
+        # Alembic takes 250 ms to import, so only a database that needs it pays.
+        from recontact.store.migrations import upgrade_sqlite
 
-            upgrade_sqlite(self._engine, self._path, schema_revision)
+        claimed_here = self._lock is None and found is not None
+        if claimed_here:  # not under a server that knows only the old schema
+            self._claim()
+        upgrade_sqlite(self._engine, self._path, schema_revision)
+        if claimed_here:
+            self._unclaim()
+
+    def _claim(self) -> None:
+        """Hold the file as its one server, by a lock that ends with the process however it ends."""
+        self._lock = self._path.with_name(self._path.name + ".lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            holder = self._lock.read()
+            self._unclaim()
+            raise DatabaseError(
+                f"The database {self._path} is served already, by process {holder}. "
+                "Stop that one, or name another with --database."
+            ) from None
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+
+    def _unclaim(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     # -- what the event loop calls -------------------------------------------------------------
 
@@ -184,7 +232,10 @@ class SqliteStore:
 
     async def keys(self) -> dict[bytes, Key]:
         """All keys by their digest, as the database has them now."""
-        return await self._read(keys.keys)
+        # Apart from the other readers: four long reads must not keep a revoked key valid.
+        return await asyncio.get_running_loop().run_in_executor(
+            self._reading_keys, self._snapshot, keys.keys
+        )
 
     async def _read(self, read: Callable[[Connection], T]) -> T:
         if self._views >= self._queue_limit:
@@ -193,21 +244,23 @@ class SqliteStore:
                 "The server has too many reads waiting. Send the call again after a second.",
                 retry_after=1,
             )
-
-        def run() -> T:
-            with self._readers.connect() as connection, connection.begin():
-                return read(connection)
-
         self._views += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, run)
-        except OperationalError as error:
-            logger.error("the database cannot be read", error=str(error.orig))
-            raise RefusedError(
-                "RC030", "The database cannot be read now. Send the call again.", retry_after=5
-            ) from error
+            return await asyncio.get_running_loop().run_in_executor(
+                self._reading, self._snapshot, read
+            )
+        except DBAPIError as error:
+            if why := why_not_now(error):
+                logger.error("the database cannot be read", error=str(error.orig))
+                detail = f"The database cannot be read now: {why}. Send the call again."
+                raise RefusedError("RC030", detail, retry_after=5) from error
+            raise
         finally:
             self._views -= 1
+
+    def _snapshot(self, read: Callable[[Connection], T]) -> T:
+        with self._readers.connect() as connection, connection.begin():
+            return read(connection)
 
     def note(self, entry: JournalEntry) -> None:
         """Write an entry of the journal later."""
@@ -235,11 +288,12 @@ class SqliteStore:
 
     def close(self) -> None:
         """Let the file go."""
-        self._reading.shutdown()
-        self._writing.shutdown()
+        for threads in (self._reading, self._reading_keys, self._writing):
+            threads.shutdown()
         self._writer.drop()
         for engine in (self._readers, self._engine):
             engine.dispose()
+        self._unclaim()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -247,40 +301,25 @@ class SqliteStore:
         with self._engine.connect() as connection, connection.begin():
             yield connection
 
-    @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Hold the file as its one server, by a lock that ends with the process however it ends."""
-        lock = self._path.with_name(self._path.name + ".lock")
-        with lock.open("a+") as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                held.seek(0)
-                raise DatabaseError(
-                    f"The database {self._path} is served already, by process {held.read()}. "
-                    "Stop that one, or name another with --database."
-                ) from None
-            held.truncate(0)
-            held.write(str(os.getpid()))
-            held.flush()
-            yield
-
     # -- the writer ----------------------------------------------------------------------------
 
     async def _write(self) -> None:
         """Commit group after group, until the store stops and nothing waits any more."""
-        while not (self._stopping and not self._works):
-            if not self._works:
+        last = False
+        while not last:
+            # The round that begins with nothing to wait for writes all that is left.
+            last = self._stopping and len(self._works) == 0
+            if not self._works and not last:
                 self._wake.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(IDLE):
                         await self._wake.wait()
             works, futures = self._take()
-            notes = [self._notes.popleft() for _ in range(len(self._notes))]
-            used = self._used_lately(now=self._stopping)
-            if works or notes or used:
-                outcomes = await self._commit(works, notes, used)
-                self._settle(futures, outcomes)
+            try:
+                outcomes = await self._commit(works)
+            except Exception as error:  # whatever it is, nobody waits for ever
+                outcomes = [(None, error) for _ in works]
+            self._settle(futures, outcomes)
 
     def _take(self) -> tuple[list[Work[Any]], "list[asyncio.Future[Any]]"]:
         """All works that wait, up to a full group, without lingering."""
@@ -293,10 +332,38 @@ class SqliteStore:
             weight += work.weight
         return works, futures
 
-    async def _commit(
+    async def _commit(self, works: list[Work[Any]]) -> list[Outcome]:
+        """The works' outcomes, with what waited to be written; that is kept if it was not saved."""
+        notes, self._notes = self._notes, deque(maxlen=NOTES_KEPT)
+        used = self._used_lately(now=self._stopping)
+        if not (works or notes or used):
+            return []
+        try:
+            return await self._commit_group(works, notes, used)
+        except RefusedError as refusal:
+            logger.error("a group of calls was not saved", why=str(refusal), calls=len(works))
+            self._notes.extendleft(reversed(notes))
+            self._last_used = used | self._last_used
+            return [(None, refusal) for _ in works]
+        except Exception as error:
+            # One row's statement failed. Find whose, and harm nobody else; a note is let go.
+            if not works:
+                logger.exception("notes of the journal were not written", notes=len(notes))
+                return []
+            if len(works) == 1 and not (notes or used):
+                return [(None, error)]
+            return [outcome for work in works for outcome in await self._commit_alone(work)]
+
+    async def _commit_alone(self, work: Work[Any]) -> list[Outcome]:
+        try:
+            return await self._commit_group([work], (), {})
+        except Exception as error:
+            return [(None, error)]
+
+    async def _commit_group(
         self,
         works: list[Work[Any]],
-        notes: Sequence[JournalEntry],
+        notes: Collection[JournalEntry],
         used: Mapping[int, datetime],
     ) -> list[Outcome]:
         """
@@ -306,34 +373,21 @@ class SqliteStore:
         cost more than half of all requests; the commit itself runs no Python and waits for the
         disk, so in the thread it leaves the event loop free.
         """
-        prepare = self._writer.prepare
-        try:
-            if sum(work.weight for work in works) <= LIGHT_WEIGHT:
-                try:
-                    outcomes = prepare(works, notes, used, patience=0)
-                except LockedError:
-                    outcomes = await self._aside(
-                        partial(prepare, works, notes, used, patience=PATIENCE)
-                    )
-            else:
-                outcomes = await self._aside(
-                    partial(prepare, works, notes, used, patience=PATIENCE)
-                )
-            await self._aside(self._writer.commit)
-        except LockedError:
-            refusal = RefusedError(
-                "RC030",
-                "Another process holds the database. Nothing was saved. Send the call again.",
-                retry_after=5,
-            )
-            return [(None, refusal) for _ in works]
-        except RefusedError as refusal:
-            logger.error("a group of calls was not saved", why=str(refusal), calls=len(works))
-            return [(None, refusal) for _ in works]
-        except Exception as error:  # one row's statement failed: find whose, and harm nobody else
-            if len(works) > 1:
-                return [(await self._commit([work], (), {}))[0] for work in works]
-            return [(None, error) for _ in works]
+        outcomes = None
+        if self._writer.is_open and sum(work.weight for work in works) <= LIGHT_WEIGHT:
+            with suppress(LockedError):  # another process writes: wait for it in the thread
+                outcomes = self._writer.prepare(works, notes, used, patience=0)
+        if outcomes is None:
+            patient = partial(self._writer.prepare, works, notes, used, patience=PATIENCE)
+            try:
+                outcomes = await self._aside(patient)
+            except LockedError:
+                raise RefusedError(
+                    "RC030",
+                    "Another process holds the database. Nothing was saved. Send the call again.",
+                    retry_after=5,
+                ) from None
+        await self._aside(self._writer.commit)
         return outcomes
 
     async def _aside(self, run: Callable[[], T]) -> T:

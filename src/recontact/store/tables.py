@@ -21,9 +21,10 @@ from sqlalchemy import (
     text,
 )
 
-from recontact.fields import CUSTOMER_LOG, Status, is_instant
-from recontact.fields import Text as TextType
+from recontact.fields import CUSTOMER_LOG, is_instant
 from recontact.model import CustomerLog, JournalEntry, Revision, fold
+from recontact.values import Status
+from recontact.values import Text as TextType
 
 SCHEMA_REVISION: Final = "0001"
 """The Alembic revision that these tables are; a test compares it with the migrations."""
@@ -93,6 +94,7 @@ customer_log = Table(
     Column("revision", BigInteger, nullable=False),
     Index(None, "site", "allocated_to_folded", "log_id"),
     Index(None, "site", "status", "log_id"),
+    Index(None, "site", "date_updated"),  # what a client that keeps in step asks for
     Index(None, "site", "follow_up_day"),
     Index(None, "site", "follow_up_at"),
     sqlite_with_rowid=False,

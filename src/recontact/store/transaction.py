@@ -1,14 +1,24 @@
 """One call's view over the rows of its group: what it writes is its own until it keeps it."""
 
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Dialect, Executable, and_, bindparam, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 
 from recontact.model import CustomerLog, JournalEntry, Site, revision_of
 from recontact.store import tables
@@ -80,9 +90,10 @@ class Group:
         self.entries += entries
 
     def probe(self) -> None:
-        """Write the sites' rows as they are."""
-        site = tables.site
-        self.connection.execute(update(site).values(next_log_id=site.c.next_log_id))
+        """Write the sites' rows as they are; in two steps, or SQLite would write nothing."""
+        for step in (1, -1):
+            raised = tables.site.c.next_log_id + step
+            self.connection.execute(update(tables.site).values(next_log_id=raised))
 
     def flush(self) -> None:
         """Write everything, one statement for all rows of a table that change alike."""
@@ -168,26 +179,15 @@ class Transaction:
         self._group.keep(self._own, self._entries)
 
 
-# Small bodies stay raw: packing each costs the write path 115 us and saves little.
-PACK_FROM = 4_096
-
-
-def pack(body: bytes) -> bytes:
-    """A body as it is kept."""
-    return zlib.compress(body, 1)
-
-
 def dump_bodies(entry: JournalEntry) -> dict[str, Any]:
-    """The row of the bodies; those of 4 KiB and more are packed."""
-    packed = 0
-    bodies = {}
-    for bit, name in ((1, "request_body"), (2, "answer_body")):
-        body = getattr(entry, name)
-        if body is not None and len(body) >= PACK_FROM:
-            packed |= bit
-            body = pack(body)
-        bodies[name] = body
-    return {"site": entry.site, "request": entry.request, "packed": packed} | bodies
+    """The row of the bodies."""
+    return {
+        "site": entry.site,
+        "request": entry.request,
+        "packed": entry.packed,
+        "request_body": entry.request_body,
+        "answer_body": entry.answer_body,
+    }
 
 
 class Statements:
@@ -206,16 +206,12 @@ class Statements:
         self, connection: Connection, site: int, log_ids: list[int]
     ) -> Iterator[Sequence[Any]]:
         """The rows of the logs with these LogIDs, some hundred to a statement."""
-        log = tables.customer_log.c
         for chunk in (log_ids[at : at + 256] for at in range(0, len(log_ids), 256)):
             # A power of two of places, the last LogID repeated: few statements to compile.
             places = 1 << (len(chunk) - 1).bit_length()
             sql, _ = self._compile(
                 ("logs", places),
-                lambda places=places: select(tables.customer_log).where(
-                    log.site == bindparam("site"),
-                    log.log_id.in_([bindparam(f"log_id_{n}") for n in range(places)]),
-                ),
+                partial(_logs_of, places),
             )
             padded = (site, *chunk, *chunk[-1:] * (places - len(chunk)))
             yield from connection.exec_driver_sql(sql, padded).all()
@@ -269,6 +265,14 @@ class Statements:
             names = [n.removeprefix("set__").removeprefix("is__") for n in compiled.positiontup]
             self._compiled[name] = str(compiled), itemgetter(*names)
         return self._compiled[name]
+
+
+def _logs_of(places: int) -> Select[Any]:
+    log = tables.customer_log.c
+    places_for_ids: list[Any] = [bindparam(f"log_id_{n}") for n in range(places)]
+    return select(tables.customer_log).where(
+        log.site == bindparam("site"), log.log_id.in_(places_for_ids)
+    )
 
 
 def _key_is(kept: Kept[Any]) -> list[Any]:

@@ -1,12 +1,12 @@
 """One group of works, prepared and committed on one connection."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry
@@ -35,10 +35,15 @@ class Writer:
         self._now = now
         self._connection: Connection | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has its connection; to open one may take time."""
+        return self._connection is not None
+
     def prepare(
         self,
         works: Sequence[Work[Any]],
-        notes: Sequence[JournalEntry],
+        notes: Collection[JournalEntry],
         used: Mapping[int, datetime],
         *,
         patience: float,
@@ -47,7 +52,8 @@ class Writer:
         Begin, run the works and write all that they kept, but do not commit yet.
 
         patience: seconds to wait for another process that writes; past it, LockedError. Raises
-        RefusedError (Not saved) when the database cannot write; any other error is one row's.
+        RefusedError (Not saved) when the database cannot write; any other error is a defect, of
+        one row's statement perhaps.
         """
         try:
             connection = self._begin(patience)
@@ -58,11 +64,13 @@ class Writer:
             group.flush()
             if used:
                 keys.note_use(connection, used)
-        except OperationalError as error:
+        except DBAPIError as error:
             self.drop()
             if _name_of(error).startswith("SQLITE_BUSY"):
                 raise LockedError from error
-            raise _not_saved(error) from error
+            if why := why_not_now(error):
+                raise _not_saved(why) from error
+            raise
         except BaseException:
             self.drop()
             raise
@@ -98,7 +106,7 @@ class Writer:
         except BaseException as error:
             self.drop()
             if isinstance(error, DBAPIError) and _name_of(error) == "SQLITE_FULL":
-                raise _not_saved(error) from error
+                raise _not_saved("its disk is full") from error
             raise RefusedError("RC031") from error
 
     def drop(self) -> None:
@@ -115,9 +123,26 @@ def _name_of(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlite_errorname", ""))
 
 
-def _not_saved(error: DBAPIError) -> RefusedError:
-    return RefusedError(
-        "RC030",
-        f"The database cannot write now ({error.orig}). Nothing was saved. Send the call again.",
-        retry_after=5,
-    )
+# Errors that have their cause in the machine and not in us, by how SQLite names them.
+_CAUSES: Final = {
+    "SQLITE_BUSY": "another process holds it",
+    "SQLITE_CANTOPEN": "its file cannot be opened",
+    "SQLITE_CORRUPT": "its file is damaged",
+    "SQLITE_FULL": "its disk is full",
+    "SQLITE_IOERR": "its disk fails",
+    "SQLITE_LOCKED": "another call holds it",
+    "SQLITE_NOMEM": "there is no memory for it",
+    "SQLITE_NOTADB": "its file is damaged",
+    "SQLITE_PROTOCOL": "another process holds it",
+    "SQLITE_READONLY": "its file may not be written",
+}
+
+
+def why_not_now(error: DBAPIError) -> str | None:
+    """Why the database cannot do its work now; None for an error that is a defect of ours."""
+    return _CAUSES.get("_".join(_name_of(error).split("_")[:2]))
+
+
+def _not_saved(why: str) -> RefusedError:
+    detail = f"The database cannot be written now: {why}. Nothing was saved. Send the call again."
+    return RefusedError("RC030", detail, retry_after=5)

@@ -6,11 +6,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from recontact.fields import Shape, write_instant
+from recontact.fields import Shape
 from recontact.messages import Call, Format, RefusedError, Reply, Severity
+from recontact.values import write_instant
 from recontact.wire import jsonwire, xmlwire
 from recontact.wire.reading import read_call
 
+_WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 MEDIA_TYPES: Final = MappingProxyType(
     {Format.JSON: "application/json", Format.XML: "text/xml; charset=utf-8"}
 )
@@ -26,7 +28,12 @@ class Limits:
 
 def format_of(body: bytes) -> Format | None:
     """The format of a body, by its first byte that is no blank or BOM; None for an empty one."""
-    start = body.lstrip(b"\xef\xbb\xbf\xfe\xff\x00 \t\r\n")[:1]
+    if body.startswith(_WIDE_BOMS):  # UTF-16
+        start = body[2:].replace(b"\0", b"").lstrip()[:1]
+    elif body.startswith((b"<\0", b"\0<")):  # UTF-16 without a BOM
+        start = b"<"
+    else:
+        start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start == b"<":
         return Format.XML
     if start in (b"{", b"["):
@@ -51,7 +58,8 @@ def decode(
             tree: Any = jsonwire.decode(body, limits.nesting)
         case Format.XML:
             root, tree = xmlwire.decode(body, limits.nesting)
-            if root != shape.action and root.lower() in {name.lower() for name in actions}:
+            named = root.lower()
+            if named != shape.action.lower() and named in {name.lower() for name in actions}:
                 raise RefusedError("RC008", root=root, action=shape.action)
         case None:
             tree = {}

@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from recontact.fields import NumberText
 from recontact.messages import RefusedError
+from recontact.values import NumberText
 
 _decoder = msgspec.json.Decoder(float_hook=NumberText)
 _LEVELS = (dict, list)

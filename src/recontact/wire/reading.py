@@ -3,25 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
-from recontact.fields import (
-    ABSENT,
-    Comparison,
-    Fields,
-    Filter,
-    Shape,
-    WrongValueError,
-    quote_name,
-)
+from recontact.fields import Comparison, Fields, Filter, Shape
 from recontact.messages import (
     CATALOGUE,
     Call,
     Condition,
     Format,
     Item,
+    Message,
     Problem,
     Query,
     RefusedError,
 )
+from recontact.values import ABSENT, Repeated, WrongValueError, quote_name
 
 
 def read_call(tree: Any, shape: Shape, format: Format | None, most_items: int) -> Call:
@@ -32,14 +26,18 @@ def read_call(tree: Any, shape: Shape, format: Format | None, most_items: int) -
         outer, inner = shape.path
         found = list(_items_in(_take(top, outer, call), inner, call))
         if len(found) > most_items:
-            detail = f"{len(found)} items came, and the limit is {most_items}. Nothing was applied."
-            raise RefusedError("RC016", f"{detail} Split the call.")
+            raise _too_many(f"{len(found)} items", most_items)
         call.items = [
             _read_item(raw, position, shape, call) for position, raw in enumerate(found, 1)
         ]
     if shape.filters:
-        call.query = _read_query(_take(top, "Filter", call), shape, call)
+        call.query = _read_query(_take(top, "Filter", call), shape, call, most_items)
     return call
+
+
+def _too_many(came: str, limit: int) -> RefusedError:
+    detail = f"{came} came, and the limit is {limit}. Nothing was applied. Split the call."
+    return RefusedError("RC016", detail)
 
 
 def _take(top: dict[str, Any], wrapper: str, call: Call) -> list[Any]:
@@ -62,10 +60,14 @@ def _items_in(containers: list[Any], inner: str, call: Call) -> Iterator[Any]:
     for container in containers:
         if isinstance(container, list):
             for one in container:
-                if isinstance(one, dict) and not any(n.lower() == inner.lower() for n in one):
-                    yield one
+                if isinstance(one, dict):
+                    wraps = any(name.lower() == inner.lower() for name in one)
                 else:
+                    wraps = isinstance(container, Repeated)  # <CustomerLogs> twice, not a list
+                if wraps:
                     yield from _items_in([one], inner, call)
+                else:
+                    yield one
         elif isinstance(container, dict):
             for value in _take(container, inner, call):
                 if isinstance(value, list):
@@ -114,7 +116,7 @@ def _require(fields: Fields, item: Item) -> None:
             item.problems.append(Problem("CL001", name, field.key, text))
 
 
-def _read_query(filters: list[Any], shape: Shape, call: Call) -> Query:
+def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) -> Query:
     query = Query()
     raw = {} if not filters or _is_blank(filters[0]) else filters[0]
     if len(filters) > 1 or not isinstance(raw, dict):
@@ -123,6 +125,8 @@ def _read_query(filters: list[Any], shape: Shape, call: Call) -> Query:
     wanted: list[str] = []
     for name, value in raw.items():
         values = value if isinstance(value, list) else [value]
+        if len(values) > most_values:
+            raise _too_many(f"{len(values)} values of {quote_name(name)}", most_values)
         if name == "OutputSelector":
             wanted = [str(one).strip() for one in values if isinstance(one, str)]
         elif (known := shape.filters.get(name)) is None:
@@ -152,25 +156,30 @@ def _read_query(filters: list[Any], shape: Shape, call: Call) -> Query:
     return query
 
 
+def _no_value(name: str) -> Message:
+    detail = f"Filter: {name} came without one. Give it a value, or leave the filter out."
+    return CATALOGUE["CL035"].message(detail, element=name)
+
+
 def _read_filter(query: Query, name: str, known: Filter, values: list[Any]) -> None:
-    if not values or (len(values) > 1 and not known.many):
-        came = f"{len(values)} came" if values else "an empty list came"
-        query.problems.append(
-            CATALOGUE["CL033"].message(
-                f"Filter: {name}: {came}. Give it a value, or leave the filter out.", element=name
-            )
-        )
+    if len(values) > 1 and not known.many:
+        detail = f"Filter: {name} takes one value and {len(values)} came. Send it once."
+        query.problems.append(CATALOGUE["CL033"].message(detail, element=name))
         return
-    typed = []
+    if not values:
+        query.problems.append(_no_value(name))
+        return
+    typed: list[Any] = []
     for value in values:
         try:
             one = known.wire.type.read(value)
-            if one is ABSENT:
-                raise WrongValueError("CL011", "is never empty: give it a value", "''")
         except WrongValueError as error:
             query.problems.append(Problem.of(name, known.key, error).message("Filter"))
             return
-        typed.append(one)
+        if one is ABSENT and known.comparison is not Comparison.IS:
+            query.problems.append(_no_value(name))
+            return
+        typed.append(None if one is ABSENT else one)
     if known.comparison is Comparison.PAGE:
         query.page = typed[0]
     elif known.comparison is Comparison.LIMIT:

@@ -5,20 +5,24 @@ from typing import Any
 
 from lxml import etree
 
-from recontact.fields import Repeated, quote
 from recontact.messages import RefusedError
+from recontact.values import Repeated, quote
 
 # What the declaration may name, by the codec that reads it. The Neto samples say utf-8 (seed).
 _CODECS = {
-    b"utf-8": "utf-8",
-    b"utf8": "utf-8",
-    b"utf-16": "utf-16",
-    b"us-ascii": "ascii",
-    b"ascii": "ascii",
-    b"iso-8859-1": "latin-1",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "utf-16": "utf-8",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "latin-1",
 }
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"'][^>]*\?>")
 _DECLARATION_TEXT = re.compile(r"\s*<\?xml\s[^>]*\?>")
+
+
+# How .NET and Java write null (XML Schema 1.0 §2.6.2): as in JSON, it leaves things as they are.
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 
 def decode(body: bytes, nesting: int) -> tuple[str, Any]:
@@ -48,9 +52,9 @@ def decode(body: bytes, nesting: int) -> tuple[str, Any]:
 
 
 def _tree(element: etree._Element, level: int, nesting: int) -> Any:
-    """An element with children as a dict, one without as its text."""
+    """An element with children as a dict, one without as its text; None for one that is nil."""
     if not len(element):
-        return element.text or ""
+        return element.text or (None if element.get(_NIL) in ("true", "1") else "")
     if level == nesting:
         raise RefusedError.too_deep(nesting)
     tree: dict[str, Any] = {}
@@ -74,24 +78,37 @@ def _local_name(element: etree._Element) -> str:
 
 
 def _in_utf8(body: bytes) -> bytes:
-    """`body` in UTF-8 without BOM, whatever its declaration says; RefusedError when it lies."""
-    declared = None
+    """
+    `body` in UTF-8 without BOM. What its first bytes show counts before its declaration.
+
+    A declared UTF-16 in front of ASCII is a mistake of writers that build text first (.NET's
+    StringWriter), and is read as UTF-8. RefusedError for another encoding, or for bytes that are
+    not in the declared one.
+    """
+    if body.startswith(b"\xef\xbb\xbf"):
+        return body[3:].lstrip()
+    declared = "UTF-16"
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         codec = "utf-16"
     elif body[:2] in (b"<\0", b"\0<"):
         codec = "utf-16-le" if body[:1] == b"<" else "utf-16-be"
     else:
-        body = body.removeprefix(b"\xef\xbb\xbf")
-        declared = _DECLARATION.match(body)
-        codec = _CODECS.get(declared[1].lower(), "") if declared else "utf-8"
+        found = _DECLARATION.match(body)
+        declared = found[1].decode() if found else "utf-8"
+        if declared.lower() not in _CODECS:
+            raise RefusedError(
+                "RC011",
+                f"The encoding {quote(declared)} is not read: send the body in UTF-8 (UTF-16, "
+                "ISO-8859-1 and US-ASCII are read too).",
+            )
+        codec = _CODECS[declared.lower()]
     if codec == "utf-8":
         return body.lstrip()  # lxml itself refuses what is no UTF-8
     try:
         text = body.decode(codec)
-    except (LookupError, UnicodeDecodeError):
-        name = declared[1].decode() if declared else "UTF-16"
+    except UnicodeDecodeError:
         raise RefusedError(
-            "RC011", f"The body is not in the encoding {quote(name)}: send it in UTF-8."
+            "RC011", f"The body is not in its encoding {quote(declared)}: send it in UTF-8."
         ) from None
     return _DECLARATION_TEXT.sub("", text, count=1).strip().encode()
 

@@ -36,6 +36,7 @@ def upgrade() -> None:
         "customer_log",
         ["site", "allocated_to_folded", "log_id"],
     )
+    op.create_index("customer_log_by_site_date_updated", "customer_log", ["site", "date_updated"])
     op.create_index("customer_log_by_site_follow_up_at", "customer_log", ["site", "follow_up_at"])
     op.create_index("customer_log_by_site_follow_up_day", "customer_log", ["site", "follow_up_day"])
     op.create_index(
@@ -125,5 +126,6 @@ def downgrade() -> None:
     op.drop_index("customer_log_by_site_status_log_id", table_name="customer_log")
     op.drop_index("customer_log_by_site_follow_up_day", table_name="customer_log")
     op.drop_index("customer_log_by_site_follow_up_at", table_name="customer_log")
+    op.drop_index("customer_log_by_site_date_updated", table_name="customer_log")
     op.drop_index("customer_log_by_site_allocated_to_folded_log_id", table_name="customer_log")
     op.drop_table("customer_log")
