@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -121,7 +120,16 @@ def serve(
         url = f"http://{_shown(config.host)}:{listener.getsockname()[1]}"
         print(f"recontact {__version__} listens on {url} and keeps {config.database}", flush=True)
         print(_welcome(url, first_key), flush=True)
-        server = uvicorn.Server(
+
+        class Server(uvicorn.Server):
+            @contextmanager
+            def capture_signals(self) -> Iterator[None]:
+                # uvicorn would raise the signal again when all is finished: we are done by then.
+                with super().capture_signals():
+                    yield
+                    self._captured_signals.clear()
+
+        server = Server(
             uvicorn.Config(
                 create_app(store, config),
                 http="httptools",
@@ -133,9 +141,6 @@ def serve(
                 timeout_graceful_shutdown=int(config.request_timeout) + 10,
             )
         )
-        # uvicorn raises the signal again when all is finished: then leave, as one who is done.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
         server.run(sockets=[listener])
 
 

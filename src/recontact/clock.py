@@ -1,6 +1,6 @@
 """The only reader of the time."""
 
-import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ SYSTEM = Clock()
 def new_request_id(at: datetime) -> bytes:
     """A UUIDv7 (RFC 9562 §5.7) of 16 bytes: milliseconds of `at`, then random bits."""
     stamp = int(at.timestamp() * 1000).to_bytes(6, "big")
-    noise = bytearray(os.urandom(10))
-    noise[0] = 0x70 | noise[0] & 0x0F
-    noise[2] = 0x80 | noise[2] & 0x3F
-    return stamp + noise
+    noise = random.getrandbits(74)  # seeded by the system; it must be unique, not secret
+    return stamp + (7 << 76 | noise >> 62 << 64 | 2 << 62 | noise & _LAST_62).to_bytes(10, "big")
+
+
+_LAST_62 = (1 << 62) - 1

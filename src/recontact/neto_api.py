@@ -7,21 +7,21 @@ store runs it, and the answer goes back; a refusal from any step leaves by the s
 
 import asyncio
 import hashlib
-import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
 from recontact import actions, gate, wire
 from recontact.actions import Action, Answer, Writing
+from recontact.body import ClientGoneError, drain, read_body, unpacked
 from recontact.clock import Clock, new_request_id
 from recontact.config import Config
 from recontact.fields import Shape, with_notes_limit
+from recontact.logger import request_log
 from recontact.messages import Call, Format, RefusedError, Reply
 from recontact.model import JournalEntry, Key
 from recontact.model import packed as journal_form
@@ -33,10 +33,9 @@ logger = structlog.get_logger()
 ENDPOINT: Final = "/do/WS/NetoAPI"
 DECODED_ASIDE: Final = 32_768
 """Bytes from which a body is decoded in a thread: 500 items of XML take 5 ms."""
-DRAINED: Final = 65_536
-"""Bytes of a refused body that are read, so that its sender gets to read the answer."""
-GZIP_MEMBERS: Final = 100
-"""Members of a gzip stream: each costs a copy of what is left of it."""
+
+
+_MEDIA_TYPES: Final = {format: name.encode() for format, name in wire.MEDIA_TYPES.items()}
 
 
 @dataclass(slots=True)
@@ -58,6 +57,7 @@ class Exchange:
     kept: bytes = b""
     packed: int = 0
     body_read: bool = False
+    extra: dict[str, str] = field(default_factory=dict)
     http_status: int = 0
     ack: str = ""
 
@@ -68,10 +68,11 @@ class Exchange:
         address = scope["client"][0] if scope.get("client") else ""
         return cls(new_request_id(at), at, clock, clock.elapsed(), address, scope["path"])
 
-    def log(self, logger: Any) -> None:
+    def log(self, line: Callable[..., None]) -> None:
         """One line a request, without bodies and secrets."""
-        logger.info(
-            "request",
+        line(
+            event="request",
+            timestamp=self.at,
             request_id=self.request_id,
             path=self.path,
             action=self.action.shape.action if self.action else None,
@@ -94,6 +95,12 @@ class Exchange:
         """Its id as people read it."""
         h = self.id.hex()
         return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+    @property
+    def has_body(self) -> bool:
+        """Whether its headers announce a body."""
+        length = self.headers.get(b"content-length", b"0")
+        return length != b"0" or b"transfer-encoding" in self.headers
 
     @property
     def root(self) -> str:
@@ -123,16 +130,12 @@ class Exchange:
         )
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was whole."""
-
-
 class NetoEndpoint:
     """The ASGI app of the address. keyring: who may come in, replaced as keys come and go."""
 
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
         self._clock = clock
-        self._logger = logger.bind()  # else each line would make a logger of its own
+        self._line = request_log()
         self._store = store
         self._config = config
         self._limits = wire.Limits(config.item_limit, config.nesting_limit)
@@ -145,40 +148,36 @@ class NetoEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         exchange = Exchange.begin(scope, self._clock)
-        extra: dict[str, str] = {}
         try:
-            if scope["method"] == "OPTIONS":
-                await self._preflight(exchange, scope, send)
-                return
-            body = await self._answer(exchange, scope, receive, extra)
+            body = await self._answer(exchange, scope, receive)
         except RefusedError as refusal:
-            body = self._refuse(exchange, refusal, extra)
+            body = self._refuse(exchange, refusal)
         except (ClientGoneError, asyncio.CancelledError):  # cancelled: the server ends by force
-            exchange.log(self._logger)
+            exchange.log(self._line)
             return
         except Exception:
             logger.exception("a call failed", request_id=exchange.request_id)
-            defect = RefusedError(
-                "RC032",
-                f"Nothing of the call was saved. Report it with the request id "
-                f"{exchange.request_id}; the server's log has the details.",
+            detail = (
+                "Nothing of the call was saved. Report it with the request id "
+                f"{exchange.request_id}; the server's log has the details."
             )
-            body = self._refuse(exchange, defect, extra)
-        if not exchange.body_read and not await _drained(receive):
-            extra["connection"] = "close"
-        await self._send(exchange, send, body, extra)
-        exchange.log(self._logger)
+            body = self._refuse(exchange, RefusedError("RC032", detail))
+        await self._send(exchange, receive, send, body)
+        exchange.log(self._line)
 
-    async def _answer(
-        self, exchange: Exchange, scope: Scope, receive: Receive, extra: dict[str, str]
-    ) -> bytes:
+    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive) -> bytes:
         exchange.format = _format_wanted(scope["headers"])
-        if scope["method"] != "POST":
-            extra["allow"] = "POST, OPTIONS"
-            raise RefusedError("RC017", method=quote_name(scope["method"]))
-        headers = exchange.headers = gate.read_headers(scope["headers"])
+        headers, doubled = gate.read_headers(scope["headers"])
+        exchange.headers = headers
         name = headers.get(b"netoapi_action", b"").decode(errors="replace")
         exchange.action = action = self._actions.get(name.lower())
+        if scope["method"] == "OPTIONS":
+            return self._preflight(exchange)
+        if scope["method"] != "POST":
+            exchange.extra["allow"] = "POST, OPTIONS"
+            raise RefusedError("RC017", method=quote_name(scope["method"]))
+        if doubled:
+            raise RefusedError("RC004", header=doubled.upper())
         key = exchange.key = gate.admit(headers, self.keyring, exchange.at)
         self._store.used(key.key_id, exchange.at)
         if action is None:
@@ -186,20 +185,26 @@ class NetoEndpoint:
         gate.may(key, action.right, action.shape.action)
         call = await self._read_call(exchange, action.shape, receive)
         if call.passed_over:
-            extra["recontact-passed-over"] = _passed_over(call)
+            exchange.extra["recontact-passed-over"] = _passed_over(call)
         answer = await self._run(exchange, action, call, key)
         exchange.http_status, exchange.ack = answer.reply.http_status, answer.reply.ack
         return answer.body
 
     async def _read_call(self, exchange: Exchange, shape: Shape, receive: Receive) -> Call:
-        body = exchange.body = await self._read_body(exchange, receive)
+        body = exchange.body = await read_body(
+            receive,
+            exchange.headers.get(b"content-length", b""),
+            self._config.body_limit,
+            self._config.request_timeout,
+        )
+        exchange.body_read = True
         packed = exchange.headers.get(b"content-encoding", b"identity").lower()
         if packed not in (b"identity", b"gzip", b"x-gzip"):
             raise RefusedError("RC020", encoding=quote_name(packed.decode(errors="replace")))
 
         def decode() -> Call:
             if packed != b"identity":
-                exchange.body = _unpacked(body, self._config.body_limit)
+                exchange.body = unpacked(body, self._config.body_limit)
             call = wire.decode(exchange.body, shape, self._limits, actions.ACTIONS)
             exchange.kept, exchange.packed = journal_form(exchange.body, 1)
             return call
@@ -207,31 +212,6 @@ class NetoEndpoint:
         aside = len(body) >= DECODED_ASIDE or packed != b"identity"
         exchange.call = call = await asyncio.to_thread(decode) if aside else decode()
         return call
-
-    async def _read_body(self, exchange: Exchange, receive: Receive) -> bytes:
-        limit, seconds = self._config.body_limit, self._config.request_timeout
-        with suppress(ValueError):
-            if int(exchange.headers.get(b"content-length", b"0")) > limit:
-                raise _too_large(limit)
-        chunks = []
-        length = 0
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGoneError
-                    chunks.append(message.get("body", b""))
-                    length += len(chunks[-1])
-                    if length > limit:
-                        raise _too_large(limit)
-                    if not message.get("more_body", False):
-                        exchange.body_read = True
-                        return b"".join(chunks)
-        except TimeoutError:
-            raise RefusedError(
-                "RC018", f"The body was not whole after {seconds:g} s. Nothing was applied."
-            ) from None
 
     async def _run(self, exchange: Exchange, action: Action, call: Call, key: Key) -> Answer:
         entry = exchange.entry(key)
@@ -254,56 +234,63 @@ class NetoEndpoint:
             "RC007", f"The actions are {', '.join(actions.ACTIONS)}.", action=quote_name(name)
         )
 
-    def _refuse(self, exchange: Exchange, refusal: RefusedError, extra: dict[str, str]) -> bytes:
+    def _refuse(self, exchange: Exchange, refusal: RefusedError) -> bytes:
         reply = Reply(exchange.root, messages=[refusal.message], http_status=refusal.http_status)
         exchange.http_status, exchange.ack = reply.http_status, reply.ack
         if refusal.retry_after is not None:
-            extra["retry-after"] = str(refusal.retry_after)
+            exchange.extra["retry-after"] = str(refusal.retry_after)
         if refusal.http_status == 415:
-            extra["accept-encoding"] = "gzip"  # RFC 9110 §12.5.3
+            exchange.extra["accept-encoding"] = "gzip"  # RFC 9110 §12.5.3
         if exchange.key is not None:
             entry = actions.journaled(exchange.entry(exchange.key), reply, exchange.elapsed())
             self._store.note(entry)
         return wire.encode(reply, exchange.format, self._clock.now())
 
-    async def _preflight(self, exchange: Exchange, scope: Scope, send: Send) -> None:
+    def _preflight(self, exchange: Exchange) -> bytes:
         """Answer OPTIONS. Which site is meant is not known yet, so the origin of any will do."""
-        origin = dict(scope["headers"]).get(b"origin", b"").decode(errors="replace")
-        extra = {"allow": "POST, OPTIONS", "vary": "Origin"}
-        if any(origin in key.site.cors_origins for key in self.keyring.values()):
-            extra |= {
-                "access-control-allow-origin": origin,
+        exchange.extra |= {"allow": "POST, OPTIONS", "vary": "Origin"}
+        if self._is_listed(exchange):
+            exchange.extra |= {
                 "access-control-allow-methods": "POST",
                 "access-control-allow-headers": "netoapi_action, netoapi_username, netoapi_key, "
                 "x_access_key, x_secret_key, authorization, content-type, accept",
                 "access-control-max-age": "600",
             }
         exchange.http_status = 204
-        await self._send(exchange, send, b"", extra)
-        exchange.log(self._logger)
+        return b""
 
-    async def _send(
-        self, exchange: Exchange, send: Send, body: bytes, extra: Mapping[str, str]
-    ) -> None:
+    def _is_listed(self, exchange: Exchange) -> bool:
+        """Whether CORS lets the origin in: on the key's site, or without a key on any."""
+        origin = exchange.headers.get(b"origin", b"").decode(errors="replace")
+        keys = [exchange.key] if exchange.key else self.keyring.values()
+        return bool(origin) and any(origin in key.site.cors_origins for key in keys)
+
+    async def _send(self, exchange: Exchange, receive: Receive, send: Send, body: bytes) -> None:
         headers = [(b"x-request-id", exchange.request_id.encode())]
         if exchange.http_status != 204:
-            media_type = wire.MEDIA_TYPES[exchange.format]
             headers += [
-                (b"content-type", media_type.encode()),
-                (b"content-length", str(len(body)).encode()),
+                (b"content-type", _MEDIA_TYPES[exchange.format]),
+                (b"content-length", b"%d" % len(body)),
             ]
-        origin = exchange.headers.get(b"origin", b"").decode(errors="replace")
-        if origin and exchange.key and origin in exchange.key.site.cors_origins:
+        if b"origin" in exchange.headers and self._is_listed(exchange):
             headers += [
-                (b"access-control-allow-origin", origin.encode()),
+                (b"access-control-allow-origin", exchange.headers[b"origin"]),
                 (b"access-control-expose-headers", b"X-Request-Id, Recontact-Passed-Over"),
                 (b"vary", b"Origin"),
             ]
-        headers += [(name.encode(), value.encode()) for name, value in extra.items()]
+        headers += [(name.encode(), value.encode()) for name, value in exchange.extra.items()]
+        unread = not exchange.body_read and exchange.has_body
+        if unread:
+            headers.append((b"connection", b"close"))
         await send(
             {"type": "http.response.start", "status": exchange.http_status, "headers": headers}
         )
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": body, "more_body": unread})
+        if unread:
+            # The answer is out. A sender that is still at it must not find the connection reset
+            # before it has read that.
+            await drain(receive)
+            await send({"type": "http.response.body"})
 
 
 def _format_wanted(headers: list[tuple[bytes, bytes]]) -> Format:
@@ -319,41 +306,3 @@ def _passed_over(call: Call) -> str:
     names = list(dict.fromkeys(call.passed_over))
     shown = [quote_name(name).encode("ascii", "backslashreplace").decode() for name in names[:20]]
     return ", ".join(shown) + (f", and {len(names) - 20} more" if len(names) > 20 else "")
-
-
-def _too_large(limit: int) -> RefusedError:
-    return RefusedError(
-        "RC019", f"The limit is {limit} bytes. Nothing was applied. Split the call."
-    )
-
-
-def _unpacked(body: bytes, limit: int) -> bytes:
-    """The bytes in a gzip stream of one or more members, never more than `limit` of them."""
-    plain = b""
-    try:
-        for _ in range(GZIP_MEMBERS):
-            member = zlib.decompressobj(wbits=31)
-            plain += member.decompress(body, limit + 1 - len(plain))
-            if len(plain) > limit:
-                raise _too_large(limit)
-            if not member.eof:
-                raise RefusedError("RC014")
-            body = member.unused_data
-            if not body:
-                return plain
-        raise RefusedError("RC014", f"It has over {GZIP_MEMBERS} members: send one.")
-    except zlib.error as error:
-        raise RefusedError("RC014") from error
-
-
-async def _drained(receive: Receive) -> bool:
-    """Read what is left of a refused body, if it is short and comes soon; whether it ended."""
-    length = 0
-    with suppress(TimeoutError):
-        async with asyncio.timeout(1):
-            while length < DRAINED:
-                message = await receive()
-                length += len(message.get("body", b""))
-                if not message.get("more_body", False):
-                    return True
-    return False

@@ -1,8 +1,8 @@
 """The server as one ASGI app: the API's address before all, health and a first page beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recontact import actions
 from recontact.clock import SYSTEM, Clock
 from recontact.config import Config
+from recontact.logger import request_log
 from recontact.neto_api import Exchange, NetoEndpoint
 from recontact.store import Store
 
@@ -28,6 +29,7 @@ KEYS_EVERY: Final = 0.5
 def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
     """The whole server as an ASGI app; its lifespan starts and stops the store."""
     neto_api = NetoEndpoint(store, config, clock)
+    line = request_log()
     page = _PAGE.replace("ACTIONS", ", ".join(actions.ACTIONS))
 
     async def home(request: Request) -> Response:
@@ -41,28 +43,31 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "the database cannot be written"}, 503)
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(receive: Receive, send: Send) -> None:
+        """Start the store and stop it, as the ASGI server says (ASGI lifespan protocol 2.0)."""
+        await receive()
         store.start()
         neto_api.keyring = await store.keys()
         refreshing = asyncio.create_task(_keep_fresh(neto_api, store))
-        yield
+        await send({"type": "lifespan.startup.complete"})
+        with suppress(asyncio.CancelledError):  # the server ends by force
+            await receive()
         refreshing.cancel()
         await store.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
     others = Starlette(
-        routes=[Route("/", home), Route("/healthz", healthz), Route("/readyz", readyz)],
-        lifespan=lifespan,
+        routes=[Route("/", home), Route("/healthz", healthz), Route("/readyz", readyz)]
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await others(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send)
         elif not scope["path"].removesuffix("/").endswith(ENDPOINT):
-            await _logged(others, scope, receive, send, clock)
+            await _logged(others, scope, receive, send, clock, line)
         elif scope["method"] == "GET" and _is_browser(scope):
             about = HTMLResponse(page, 405, {"allow": "POST, OPTIONS"})
-            await _logged(about, scope, receive, send, clock)
+            await _logged(about, scope, receive, send, clock, line)
         else:
             await neto_api(scope, receive, send)
 
@@ -73,7 +78,14 @@ def _is_browser(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
-async def _logged(app: ASGIApp, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
+async def _logged(
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    clock: Clock,
+    line: Callable[..., None],
+) -> None:
     """Run `app` with an X-Request-Id on its answer, and a line in the log."""
     exchange = Exchange.begin(scope, clock)
 
@@ -89,7 +101,7 @@ async def _logged(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cloc
     try:
         await app(scope, receive, noting)
     finally:
-        exchange.log(logger)
+        exchange.log(line)
 
 
 async def _keep_fresh(neto_api: NetoEndpoint, store: Store) -> None:

@@ -190,6 +190,11 @@ def dump_bodies(entry: JournalEntry) -> dict[str, Any]:
     }
 
 
+def driver_of(connection: Connection) -> Any:
+    """The driver's own connection under SQLAlchemy's; its errors are the driver's own too."""
+    return connection.connection.dbapi_connection
+
+
 class Statements:
     """
     The statements of the write path: built by SQLAlchemy Core, compiled once for a dialect.
@@ -214,7 +219,7 @@ class Statements:
                 partial(_logs_of, places),
             )
             padded = (site, *chunk, *chunk[-1:] * (places - len(chunk)))
-            yield from connection.exec_driver_sql(sql, padded).all()
+            yield from driver_of(connection).execute(sql, padded).fetchall()
 
     def by_key(self, kept: Kept[Any]) -> Executable:
         """One row of a table by its key."""
@@ -254,7 +259,7 @@ class Statements:
         rows: list[dict[str, Any]],
     ) -> None:
         sql, values = self._compile(name, build)
-        connection.exec_driver_sql(sql, [values(row) for row in rows])
+        driver_of(connection).executemany(sql, [values(row) for row in rows]).close()
 
     def _compile(
         self, name: Any, build: Callable[[], Any]

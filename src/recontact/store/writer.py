@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry
 from recontact.store import keys
-from recontact.store.transaction import Group, Statements, Transaction, Work
+from recontact.store.transaction import Group, Statements, Transaction, Work, driver_of
 
 Outcome = tuple[Any, BaseException | None]
 """What became of a work: its result, or the error that it raised."""
@@ -31,9 +31,11 @@ class Writer:
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
+        self._driver: Any = engine.dialect.dbapi
         self._statements = Statements(engine.dialect)
         self._now = now
         self._connection: Connection | None = None
+        self._patience = -1.0  # what its busy_timeout is set to
 
     @property
     def is_open(self) -> bool:
@@ -64,7 +66,7 @@ class Writer:
             group.flush()
             if used:
                 keys.note_use(connection, used)
-        except DBAPIError as error:
+        except (DBAPIError, self._driver.Error) as error:
             self.drop()
             if _name_of(error).startswith("SQLITE_BUSY"):
                 raise LockedError from error
@@ -79,16 +81,18 @@ class Writer:
     def _begin(self, patience: float) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect()
-        driver = self._connection.connection.dbapi_connection
-        assert driver is not None
-        driver.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}").close()
+            self._patience = -1.0
+        if patience != self._patience:
+            pragma = f"PRAGMA busy_timeout = {int(patience * 1000)}"
+            driver_of(self._connection).execute(pragma).close()
+            self._patience = patience
         self._connection.begin()
         return self._connection
 
     def _outcome(self, work: Work[Any], group: Group) -> Outcome:
         try:
             return work.run(Transaction(group, work.site, self._now())), None
-        except DBAPIError:
+        except (DBAPIError, self._driver.Error):
             raise
         except Exception as error:
             return None, error
@@ -105,7 +109,7 @@ class Writer:
             self._connection.commit()
         except BaseException as error:
             self.drop()
-            if isinstance(error, DBAPIError) and _name_of(error) == "SQLITE_FULL":
+            if _name_of(error) == "SQLITE_FULL":
                 raise _not_saved("its disk is full") from error
             raise RefusedError("RC031") from error
 
@@ -119,8 +123,9 @@ class Writer:
             self._connection = None
 
 
-def _name_of(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlite_errorname", ""))
+def _name_of(error: BaseException) -> str:
+    """SQLite's name for an error, the driver's own or SQLAlchemy's around it."""
+    return str(getattr(getattr(error, "orig", error), "sqlite_errorname", ""))
 
 
 # Errors that have their cause in the machine and not in us, by how SQLite names them.
@@ -138,7 +143,7 @@ _CAUSES: Final = {
 }
 
 
-def why_not_now(error: DBAPIError) -> str | None:
+def why_not_now(error: BaseException) -> str | None:
     """Why the database cannot do its work now; None for an error that is a defect of ours."""
     return _CAUSES.get("_".join(_name_of(error).split("_")[:2]))
 

@@ -20,10 +20,11 @@ MEDIA_TYPES: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one call may hold: records in it, and levels of its body."""
+    """How much one call may hold: items, values of one filter, and levels of its body."""
 
     items: int = 1_000
     nesting: int = 32
+    values: int = 10_000
 
 
 def format_of(body: bytes) -> Format | None:
@@ -63,7 +64,7 @@ def decode(
                 raise RefusedError("RC008", root=root, action=shape.action)
         case None:
             tree = {}
-    return read_call(tree, shape, format, limits.items)
+    return read_call(tree, shape, format, limits.items, limits.values)
 
 
 def encode(reply: Reply, format: Format, now: datetime) -> bytes:

@@ -18,8 +18,14 @@ from recontact.messages import (
 from recontact.values import ABSENT, Repeated, WrongValueError, quote_name
 
 
-def read_call(tree: Any, shape: Shape, format: Format | None, most_items: int) -> Call:
-    """The call that `tree` means in an action of that `shape`; RefusedError for too many items."""
+def read_call(
+    tree: Any, shape: Shape, format: Format | None, most_items: int, most_values: int
+) -> Call:
+    """
+    The call that `tree` means in an action of that `shape`.
+
+    Raises RefusedError for more items, or more values of one filter, than these limits.
+    """
     call = Call(shape, format)
     top = tree if isinstance(tree, dict) else {}
     if shape.path:
@@ -31,7 +37,7 @@ def read_call(tree: Any, shape: Shape, format: Format | None, most_items: int) -
             _read_item(raw, position, shape, call) for position, raw in enumerate(found, 1)
         ]
     if shape.filters:
-        call.query = _read_query(_take(top, "Filter", call), shape, call, most_items)
+        call.query = _read_query(_take(top, "Filter", call), shape, call, most_values)
     return call
 
 
@@ -125,8 +131,6 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
     wanted: list[str] = []
     for name, value in raw.items():
         values = value if isinstance(value, list) else [value]
-        if len(values) > most_values:
-            raise _too_many(f"{len(values)} values of {quote_name(name)}", most_values)
         if name == "OutputSelector":
             wanted = [str(one).strip() for one in values if isinstance(one, str)]
         elif (known := shape.filters.get(name)) is None:
@@ -137,6 +141,8 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
                     action=shape.action,
                 )
             )
+        elif len(values) > most_values:
+            raise _too_many(f"{len(values)} values of {quote_name(name)}", most_values)
         elif value is not None:
             _read_filter(query, name, known, values)
     query.selectors = tuple(

@@ -102,14 +102,16 @@ def _in_utf8(body: bytes) -> bytes:
                 "ISO-8859-1 and US-ASCII are read too).",
             )
         codec = _CODECS[declared.lower()]
-    if codec == "utf-8":
-        return body.lstrip()  # lxml itself refuses what is no UTF-8
     try:
         text = body.decode(codec)
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
         raise RefusedError(
-            "RC011", f"The body is not in its encoding {quote(declared)}: send it in UTF-8."
+            "RC011",
+            f"The byte at {error.start + 1} is not in the body's encoding {quote(declared)}: send "
+            "the body in UTF-8, or name its encoding in the XML declaration.",
         ) from None
+    if codec == "utf-8":
+        return body.lstrip()
     return _DECLARATION_TEXT.sub("", text, count=1).strip().encode()
 
 
