@@ -12,7 +12,7 @@ PYTHON ?=
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-serve: .venv/ok ## run the server and the panel
+serve: .venv/ok ## run the server
 	@exec .venv/bin/recontact serve $(ARGS)
 
 test: .venv/ok ## run all tests, on all cores

@@ -57,7 +57,7 @@ async def read_body(receive: Receive, announced: bytes, limit: int, seconds: flo
         if not late:
             raise
         task.uncancel()
-        detail = f"The body was not whole after {seconds:g} s. Nothing was applied."
+        detail = f"The body was not whole after {seconds:g} s. Nothing was applied. Send it again."
         raise RefusedError("RC018", detail) from None
     finally:
         timer.cancel()

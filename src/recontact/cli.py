@@ -22,12 +22,15 @@ app = typer.Typer(
     help="The customer logs of a Neto shop, as a server that anyone can run.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-key_app = typer.Typer(help="What lets integrations in.", no_args_is_help=True)
+key_app = typer.Typer(
+    help="What lets integrations in.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(key_app, name="key")
 
 Database = Annotated[
-    str | None, typer.Option(help="Where everything is kept [default: sqlite:///recontact.db]")
+    str | None, typer.Option(help="Where everything is kept (default: sqlite:///recontact.db)")
 ]
 SiteName = Annotated[
     str | None, typer.Option("--site", help="Which site; only needed where there are several.")
@@ -36,6 +39,8 @@ SiteName = Annotated[
 
 def main() -> None:
     """The command `recontact`. Exit 0: done; 1: failed; 2: wrong use."""
+    if sys.stderr is None:  # some init scripts close it
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         app()
     except RecontactError as error:
@@ -71,33 +76,35 @@ def _recontact(
 @app.command()
 def serve(
     database: Database = None,
-    host: Annotated[str | None, typer.Option(help="Listen here [default: 127.0.0.1]")] = None,
+    host: Annotated[str | None, typer.Option(help="Listen here (default: 127.0.0.1)")] = None,
     port: Annotated[
-        int | None, typer.Option(help="The port; 0 takes a free one [default: 8000]")
+        int | None, typer.Option(help="The port; 0 takes a free one (default: 8000)")
     ] = None,
     body_limit: Annotated[
-        int | None, typer.Option(help="Bytes of a body, also unpacked [default: 8388608]")
+        int | None, typer.Option(help="Bytes of a body, also unpacked (default: 8388608)")
     ] = None,
     item_limit: Annotated[
-        int | None, typer.Option(help="Items in one call [default: 1000]")
+        int | None, typer.Option(help="Items in one call (default: 1000)")
     ] = None,
     nesting_limit: Annotated[
-        int | None, typer.Option(help="Levels of a body [default: 32]")
+        int | None, typer.Option(help="Levels of a body (default: 32)")
     ] = None,
     notes_limit: Annotated[
-        int | None, typer.Option(help="Characters of Notes [default: 65535]")
+        int | None, typer.Option(help="Characters of Notes (default: 65535)")
     ] = None,
     request_timeout: Annotated[
-        float | None, typer.Option(help="Seconds for a request to arrive [default: 20]")
+        float | None, typer.Option(help="Seconds for a request to arrive (default: 20)")
     ] = None,
     queue_limit: Annotated[
-        int | None, typer.Option(help="Calls that may wait for the database [default: 1024]")
+        int | None, typer.Option(help="Calls that may wait for the database (default: 1024)")
     ] = None,
 ) -> None:
     """
     Run the server.
 
-    Each option can also be a variable (RECONTACT_PORT) or a line of recontact.toml (port = 8000).
+    On a new database it makes a first key and prints it, or takes it from the variable
+    RECONTACT_FIRST_KEY and does not. Each option can also be a variable (RECONTACT_PORT) or a line
+    of recontact.toml (port = 8000).
 
     Example: recontact serve --database sqlite:////var/lib/recontact/shop.db --port 8080
     """
@@ -118,8 +125,6 @@ def serve(
     ):
         first_key = _first_key(store)
         url = f"http://{_shown(config.host)}:{listener.getsockname()[1]}"
-        print(f"recontact {__version__} listens on {url} and keeps {config.database}", flush=True)
-        print(_welcome(url, first_key), flush=True)
 
         class Server(uvicorn.Server):
             @contextmanager
@@ -128,6 +133,11 @@ def serve(
                 with super().capture_signals():
                     yield
                     self._captured_signals.clear()
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                print(f"recontact {__version__} listens on {url} and keeps {config.database}")
+                print(_welcome(url, first_key, config), flush=True)
 
         server = Server(
             uvicorn.Config(
@@ -181,9 +191,10 @@ def _first_key(store: Any) -> str | None:
     return f"${FIRST_KEY}" if given else key
 
 
-def _welcome(url: str, key: str | None) -> str:
+def _welcome(url: str, key: str | None, config: Config) -> str:
     if key is None:
-        return "Make a key with: recontact key create"
+        where = "" if config.database == Config().database else f" --database {config.database}"
+        return f"Make a key with: {sys.argv[0]} key create{where}"
     shown = (
         f"Its first key is the one in {FIRST_KEY}."
         if key.startswith("$")
@@ -253,7 +264,8 @@ def key_create(
             expires_at=expires_at,
         )
     whose = f"user {username}'s" if username else "site-wide"
-    print(f"Key {number}, {whose}, site {found.name}:", file=sys.stderr, flush=True)
+    where = _config(database=database).database
+    print(f"Key {number}, {whose}, site {found.name}, in {where}:", file=sys.stderr, flush=True)
     print(key)
 
 
@@ -276,7 +288,11 @@ def key_list(
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     database: Database = None,
 ) -> None:
-    """Show the keys: never the key itself, but how it starts, whose it is, and when it was used."""
+    """
+    Show the keys: never the key itself, but how it starts, whose it is, and when it was used.
+
+    Example: recontact key list --json
+    """
     from recontact.store import keys
 
     with _database(database) as connection:
@@ -291,7 +307,7 @@ def key_list(
         {
             "key": key.key_id,
             "site": key.site.name,
-            "starts": key.hint + "…",
+            "starts": key.hint and key.hint + "…",
             "username": key.username or "",
             "may": ",".join(sorted(key.may)),
             "state": _state(key, now),
@@ -348,7 +364,11 @@ def key_revoke(
     number: Annotated[int, typer.Argument(help="The key's number, as recontact key list shows.")],
     database: Database = None,
 ) -> None:
-    """Let a key in no more. A running server takes it up within a second."""
+    """
+    Let a key in no more. A running server takes it up within a second.
+
+    Example: recontact key revoke 3
+    """
     from recontact.store import keys
 
     with _database(database) as connection:

@@ -259,6 +259,10 @@ def filters_of(output: Fields, equal: tuple[str, ...], ranges: tuple[str, ...]) 
         field = output[name]
         for suffix, comparison in (("From", Comparison.FROM), ("To", Comparison.TO)):
             doc = f"{name} {comparison.value}; sent empty: there is none."
+            if isinstance(field.wire.type, DayOrTime):
+                doc += " A day, the log's or this one, counts from its start in the site's zone."
+            else:
+                doc += " A day without a time is midnight, UTC."
             wire = replace(field.wire, name=name + suffix, doc=doc)
             filters[name + suffix] = Filter(field.key, comparison, wire)
     number = next(iter(output.values()))

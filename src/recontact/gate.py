@@ -67,15 +67,24 @@ def admit(headers: Mapping[bytes, bytes], keyring: Keyring, now: datetime) -> Ke
     if not offered:
         raise RefusedError("RC002")
     if len(offered) > 1:
-        raise RefusedError("RC003")
+        detail = "NETOAPI_KEY, X_SECRET_KEY and Authorization hold different keys: send one."
+        raise RefusedError("RC003", detail)
     key = keyring.get(hashlib.sha256(offered.pop()).digest())
     if key is None or not key.is_valid(now):
         raise RefusedError("RC001")
     if key.username is not None and not any(alone):
-        username = headers.get(b"netoapi_username", b"").decode(errors="replace")
+        username = _text(headers.get(b"netoapi_username", b""))
         if username.casefold() != key.username.casefold():
             raise RefusedError("RC001")
     return key
+
+
+def _text(value: bytes) -> str:
+    """A header's text: UTF-8, or as Python's and .NET's clients send it, ISO-8859-1."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def may(key: Key, right: str, action: str) -> None:

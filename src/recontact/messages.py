@@ -350,7 +350,7 @@ CATALOGUE: Final = _catalogue(
         "RC032",
         "Internal server error",
         "A defect of the server. Nothing of the call was saved.",
-        "Report it with the request id {request}; the server's log has the details.",
+        "Report it with its X-Request-Id; the server's log has the details.",
         500,
     ),
 )
@@ -380,7 +380,8 @@ class RefusedError(RecontactError):
     @classmethod
     def too_deep(cls, nesting: int) -> "RefusedError":
         """The refusal of a body with more than `nesting` levels."""
-        return cls("RC015", f"The limit is {nesting} levels. Nothing was applied.")
+        detail = f"The limit is {nesting} levels, and the documented shape has four."
+        return cls("RC015", f"{detail} Nothing was applied.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,12 +410,19 @@ class Problem:
 
 @dataclass(slots=True)
 class Item:
-    """One record in a call: its typed values, and what was wrong with the others."""
+    """
+    One record in a call: its typed values, and what was wrong with the others.
+
+    came_as: what came in its place where that is no object: `a number (3)`. passed_over: whether it
+    had elements that the action does not know; understood: any that it knows, beside the LogID.
+    """
 
     position: int
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    is_object: bool = True
+    came_as: str = ""
+    passed_over: bool = False
+    understood: bool = False
 
     @property
     def where(self) -> str:
@@ -423,14 +431,15 @@ class Item:
         return f"Item {self.position}" + (f" (LogID {log_id})" if log_id is not None else "")
 
     @property
-    def says_something(self) -> bool:
-        """Whether it sent an element beside what names the record."""
-        return bool(self.problems) or not self.values.keys() <= {"log_id", "revision"}
+    def is_unknown(self) -> bool:
+        """Whether it sent elements, and the action knows none of them beside the LogID."""
+        return self.passed_over and not self.understood
 
     def errors(self, record: object | None = None) -> list[Message]:
         """Its problems as messages; text too long is none where `record` has that very text."""
-        if not self.is_object:
-            return [self.error("CL005", CATALOGUE["CL005"].way_out)]
+        if self.came_as:
+            detail = f"{self.came_as} came where an object is expected, with elements inside."
+            return [self.error("CL005", detail)]
         return [
             problem.message(self.where)
             for problem in self.problems

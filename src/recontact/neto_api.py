@@ -231,7 +231,9 @@ class NetoEndpoint:
         if not name:
             return RefusedError("RC006")
         return RefusedError(
-            "RC007", f"The actions are {', '.join(actions.ACTIONS)}.", action=quote_name(name)
+            "RC007",
+            f"Send NETOAPI_ACTION with one of {', '.join(actions.ACTIONS)}.",
+            action=quote_name(name),
         )
 
     def _refuse(self, exchange: Exchange, refusal: RefusedError) -> bytes:

@@ -108,8 +108,18 @@ def _text_of(raw: Any) -> str:
         return str(raw)
     if isinstance(raw, Repeated):
         raise WrongValueError("CL015", f"is given {len(raw)} times in the same item: send it once")
-    kind = {bool: "a boolean", dict: "an object", list: "a list"}.get(type(raw), "no plain value")
-    raise WrongValueError("CL016", f"must be text, and {kind} came: send one plain value")
+    raise WrongValueError("CL016", f"must be a plain value, and {describe(raw)} came: send one")
+
+
+def describe(raw: Any) -> str:
+    """What came where something else was expected, as messages say it."""
+    if raw is None:
+        return "null"
+    if isinstance(raw, bool):
+        return f"a boolean ({str(raw).lower()})"
+    if isinstance(raw, dict | list):
+        return "an object" if isinstance(raw, dict) else "a list"
+    return f"{'a number' if isinstance(raw, int | NumberText) else 'text'} ({quote(raw)})"
 
 
 @dataclass(frozen=True, slots=True)

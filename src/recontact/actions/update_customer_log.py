@@ -21,7 +21,7 @@ def update_customer_log(call: Call, tx: Transaction, by: Answering) -> Reply:
             if amended is not log:
                 tx.save(amended, log, by.key_id, by.request)
                 reply.changed += 1
-            elif not item.says_something:
+            elif item.is_unknown:
                 reply.add([item.warning("CL006")])
     return reply
 

@@ -2,18 +2,19 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from recontact.messages import RecontactError
 from recontact.model import Key, Site
 from recontact.store import tables
 from recontact.store.tables import to_instant, to_seconds
 
+PREFIX: Final = "rk_"
 RIGHTS: Final = ("read", "write")
 
 
@@ -32,7 +33,7 @@ def digest_of(key: str) -> bytes:
 
 def new_key() -> str:
     """A random key of 256 bits; the prefix lets people and scanners see what it is."""
-    return f"rk_{secrets.token_urlsafe(32)}"
+    return PREFIX + secrets.token_urlsafe(32)
 
 
 def add_site(connection: Connection, name: str, zone: str, now: datetime) -> int:
@@ -95,7 +96,8 @@ def add_key(
         .values(
             site=site.site,
             digest=digest_of(key),
-            hint=key[:7],
+            # Of a key of ours 4 of 43 characters; of one that somebody made up, none.
+            hint=key[:7] if key.startswith(PREFIX) and len(key) > 40 else "",
             username=username,
             may=",".join(may),
             created_at=to_seconds(now),
@@ -135,13 +137,3 @@ def revoke_key(connection: Connection, key_id: int, now: datetime) -> None:
     )
     if not done.rowcount:
         raise KeyUnknownError(f"There is no valid key {key_id}: recontact key list shows them.")
-
-
-def note_use(connection: Connection, last_used: Mapping[int, datetime]) -> None:
-    """Write when keys were last used, by key number."""
-    connection.execute(
-        update(tables.key)
-        .where(tables.key.c.key_id == bindparam("number"))
-        .values(last_used_at=bindparam("used_at")),
-        [{"number": number, "used_at": to_seconds(at)} for number, at in last_used.items()],
-    )

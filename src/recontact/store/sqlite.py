@@ -6,12 +6,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -23,7 +23,7 @@ from recontact.model import JournalEntry, Key, Site
 from recontact.store import keys, tables
 from recontact.store.errors import DatabaseError
 from recontact.store.queries import View
-from recontact.store.transaction import Work
+from recontact.store.transaction import Driver, Group, Statements, Work
 from recontact.store.writer import LockedError, Outcome, Writer, why_not_now
 
 try:  # wheels for Linux x86-64, macOS arm64 and Windows; elsewhere the interpreter's own
@@ -36,9 +36,11 @@ logger = structlog.get_logger()
 T = TypeVar("T")
 
 GROUP_WEIGHT: Final = 1_000
-"""Items at which a group is full: more would make every caller in it wait for the others."""
-LIGHT_WEIGHT: Final = 64
-"""Items up to which a group is prepared on the event loop: some 5 ms."""
+"""Items at which a batch is full: more would make every caller in it wait for the others."""
+LIGHT_WEIGHT: Final = 16
+"""Items up to which a call is run on the event loop: some 1 ms."""
+AHEAD_WEIGHT: Final = 256
+"""Items at which a batch that is run on the event loop is full."""
 NOTES_KEPT: Final = 10_000
 """Entries of calls that changed nothing, waiting to be written; past it the oldest are lost."""
 IDLE: Final = 0.5
@@ -49,7 +51,6 @@ _CHECKPOINT_PAGES: Final = 10_000
 PATIENCE: Final = 5.0
 """Seconds to wait for another process that writes, the command line for instance."""
 _USE_EVERY: Final = timedelta(seconds=30)
-_NO_SITE: Final = Site(0, "", ZoneInfo("UTC"))
 
 
 def _connect(engine: Engine, *, writes: bool) -> Engine:
@@ -61,8 +62,6 @@ def _connect(engine: Engine, *, writes: bool) -> Engine:
         # leaves half a schema.
         connection.isolation_level = None
         for pragma in (
-            "auto_vacuum = INCREMENTAL",  # counts only before the first table is made
-            "journal_mode = WAL",
             "synchronous = FULL",  # is the connection's, not the file's
             "fullfsync = ON",
             "checkpoint_fullfsync = ON",
@@ -97,13 +96,10 @@ def make_engine(path: str | Path, *, writes: bool, connections: int = 1) -> Engi
     return _connect(engine, writes=writes)
 
 
-def schema_revision(connection: Connection) -> str | None:
+def schema_revision(connection: Driver) -> str | None:
     """The Alembic revision that the database is at; None for one without any."""
-    table = "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
-    if connection.exec_driver_sql(table).first() is None:
-        return None
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return None if found is None else str(found)
+    found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if found is None else str(found[0])
 
 
 class SqliteStore:
@@ -128,24 +124,30 @@ class SqliteStore:
         self._now = now
         self._queue_limit = queue_limit
         self._engine = make_engine(path, writes=True)
-        self._readers = make_engine(path, writes=False, connections=readers + 1)
+        self._readers = make_engine(path, writes=False, connections=readers + 2)
         self._lock: TextIO | None = None
         try:
             if serves:
                 self._claim()
             self._migrate()
-        except (DBAPIError, OSError) as error:
-            why = error.orig if isinstance(error, DBAPIError) else error.strerror
+        except (DBAPIError, driver.Error, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else getattr(error, "orig", error)
             raise DatabaseError(
                 f"The database {path} cannot be opened: {why}. Check that it is a database of "
                 "recontact's, that its folder is there, and that you may write in it."
             ) from error
-        self._writer = Writer(self._engine, now)
+        self._statements = Statements(self._engine.dialect)
+        self._writer = Writer(self._engine, self._statements, now)
         self._writing = ThreadPoolExecutor(1, "recontact-writer")
         self._reading = ThreadPoolExecutor(readers, "recontact-reader")
         self._reading_keys = ThreadPoolExecutor(1, "recontact-keys")
         self._works: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
+        self._scheduled = False
+        self._ahead: Batch | None = None
+        self._committing: Batch | None = None
+        self._reads_pooled: Any = None
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._waiting = 0
         self._views = 0
         self._notes: deque[JournalEntry] = deque(maxlen=NOTES_KEPT)
@@ -157,20 +159,8 @@ class SqliteStore:
     # -- the schema ----------------------------------------------------------------------------
 
     def _migrate(self) -> None:
-        with self._engine.connect() as connection:
-            found = schema_revision(connection)
-            foreign = (
-                found is None
-                and connection.exec_driver_sql(
-                    "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' "
-                    "AND name <> 'alembic_version'"
-                ).first()
-            )
-        if foreign:
-            raise DatabaseError(
-                f"The file {self._path} is another program's database (it has {foreign[0]}): name "
-                "another file."
-            )
+        with closing(driver.connect(self._path, timeout=PATIENCE)) as connection:
+            found = self._look(connection)
         if found == tables.SCHEMA_REVISION:
             return
         # Alembic takes 250 ms to import, so only a database that needs it pays.
@@ -179,9 +169,28 @@ class SqliteStore:
         claimed_here = self._lock is None and found is not None
         if claimed_here:  # not under a server that knows only the old schema
             self._claim()
-        upgrade_sqlite(self._engine, self._path, schema_revision)
+        upgrade_sqlite(self._engine, self._path, found)
         if claimed_here:
             self._unclaim()
+
+    def _look(self, connection: Driver) -> str | None:
+        """The schema's revision, of a file that is new or ours; nothing is written before that."""
+        names = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not name.startswith("sqlite_")
+        }
+        if names and "alembic_version" not in names:
+            raise DatabaseError(
+                f"The file {self._path} is another program's database (it has a table "
+                f"{min(names)}): name another file."
+            )
+        # Both are the file's, not the connection's; and to set them, even to what they are, writes.
+        if not names:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            connection.execute("PRAGMA journal_mode = WAL")
+        return schema_revision(connection) if names else None
 
     def _claim(self) -> None:
         """Hold the file as its one server, by a lock that ends with the process however it ends."""
@@ -223,7 +232,10 @@ class SqliteStore:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting += 1
         self._works.append((work, future))
-        self._wake.set()
+        if not self._scheduled:
+            # Once for all calls of this turn of the event loop: they are run together.
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_waiting)
         return await future
 
     async def view(self, site: Site, read: Callable[[View], T]) -> T:
@@ -274,8 +286,9 @@ class SqliteStore:
         """Whether a commit goes through now."""
 
         try:
-            await self.submit(Work(_NO_SITE, lambda tx: tx.probe()))
-        except RefusedError:
+            async with self._turn:
+                await self._aside(self._writer.probe)
+        except (RefusedError, LockedError):
             return False
         return True
 
@@ -291,6 +304,8 @@ class SqliteStore:
         for threads in (self._reading, self._reading_keys, self._writing):
             threads.shutdown()
         self._writer.drop()
+        if self._reads_pooled is not None:
+            self._reads_pooled.close()
         for engine in (self._readers, self._engine):
             engine.dispose()
         self._unclaim()
@@ -303,92 +318,155 @@ class SqliteStore:
 
     # -- the writer ----------------------------------------------------------------------------
 
+    def _run_waiting(self) -> None:
+        """
+        Run the works that wait, while the batch before is on its way to the disk.
+
+        They read what that batch wrote as if it were saved. It nearly always is; when it is not,
+        or when another process wrote in between, they are run again before anything is written.
+        """
+        self._scheduled = False
+        self._wake.set()
+        before = self._committing
+        if before is not None and before.group is None:
+            return  # it runs in the thread, so nobody knows yet what it writes
+        ahead = self._ahead or Batch(
+            Group(self._reads(), self._statements, before.group if before else None)
+        )
+        fresh = Batch(None)
+        while self._works and self._works[0][0].weight <= LIGHT_WEIGHT:
+            if ahead.weight + fresh.weight >= AHEAD_WEIGHT:
+                break
+            fresh.add(*self._works.popleft())
+        if not fresh.works:
+            return
+        if ahead.group is not None:
+            try:
+                ahead.outcomes += self._writer.run(fresh.works, ahead.group)
+            except Exception:  # it could not read: the thread tries again, and tells
+                logger.exception("works could not be run ahead")
+                self._reads_pooled.invalidate()
+                ahead.group = None
+        ahead.take(fresh)
+        self._ahead = ahead
+
+    def _reads(self) -> Driver:
+        """A connection for reads on the event loop; each of its statements sees the newest."""
+        if self._reads_pooled is None or not self._reads_pooled.is_valid:
+            self._reads_pooled = self._readers.raw_connection()
+        return self._reads_pooled.driver_connection
+
     async def _write(self) -> None:
-        """Commit group after group, until the store stops and nothing waits any more."""
+        """Commit batch after batch, until the store stops and nothing waits any more."""
         last = False
         while not last:
+            if not self._ahead:
+                self._run_waiting()
             # The round that begins with nothing to wait for writes all that is left.
-            last = self._stopping and len(self._works) == 0
-            if not self._works and not last:
+            last = self._stopping and not self._ahead and not self._works
+            if not (self._ahead or self._works or last):
                 self._wake.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(IDLE):
                         await self._wake.wait()
-            works, futures = self._take()
+            batch, self._ahead = self._ahead or Batch(None), None
+            while self._works and not batch.is_run and batch.weight < GROUP_WEIGHT:
+                batch.add(*self._works.popleft())
             try:
-                outcomes = await self._commit(works)
+                await self._commit(batch)
             except Exception as error:  # whatever it is, nobody waits for ever
-                outcomes = [(None, error) for _ in works]
-            self._settle(futures, outcomes)
+                batch.fail(error)
+            self._waiting -= len(batch.works)
+            batch.settle()
 
-    def _take(self) -> tuple[list[Work[Any]], "list[asyncio.Future[Any]]"]:
-        """All works that wait, up to a full group, without lingering."""
-        works, futures = [], []
-        weight = 0
-        while self._works and weight < GROUP_WEIGHT:
-            work, future = self._works.popleft()
-            works.append(work)
-            futures.append(future)
-            weight += work.weight
-        return works, futures
-
-    async def _commit(self, works: list[Work[Any]]) -> list[Outcome]:
-        """The works' outcomes, with what waited to be written; that is kept if it was not saved."""
+    async def _commit(self, batch: "Batch") -> None:
+        """Commit a batch, with what waited to be written; that is kept if it was not saved."""
         notes, self._notes = self._notes, deque(maxlen=NOTES_KEPT)
         used = self._used_lately(now=self._stopping)
-        if not (works or notes or used):
-            return []
+        if not (batch.works or notes or used):
+            return
         try:
-            return await self._commit_group(works, notes, used)
+            await self._commit_together(batch, notes, used)
+            return
         except RefusedError as refusal:
-            logger.error("a group of calls was not saved", why=str(refusal), calls=len(works))
+            logger.error("a batch was not saved", why=str(refusal), calls=len(batch.works))
             self._notes.extendleft(reversed(notes))
             self._last_used = used | self._last_used
-            return [(None, refusal) for _ in works]
+            batch.fail(refusal)
         except Exception as error:
-            # One row's statement failed. Find whose, and harm nobody else; a note is let go.
-            if not works:
-                logger.exception("notes of the journal were not written", notes=len(notes))
-                return []
-            if len(works) == 1 and not (notes or used):
-                return [(None, error)]
-            return [outcome for work in works for outcome in await self._commit_alone(work)]
+            batch.fail(error)
+        if self._ahead:
+            self._ahead.group = None  # it read what was not saved
+        if batch.error and not isinstance(batch.error, RefusedError):
+            await self._commit_one_by_one(batch, notes)
 
-    async def _commit_alone(self, work: Work[Any]) -> list[Outcome]:
+    async def _commit_one_by_one(self, batch: "Batch", notes: Collection[JournalEntry]) -> None:
+        """One row's statement failed: find whose, and harm nobody else."""
+        outcomes = []
+        for work in batch.works:
+            alone = Batch(None, [work])
+            try:
+                await self._commit_together(alone, (), {})
+                outcomes += alone.outcomes
+            except Exception as error:
+                outcomes.append((None, error))
+        batch.outcomes, batch.error = outcomes, None
         try:
-            return await self._commit_group([work], (), {})
-        except Exception as error:
-            return [(None, error)]
+            await self._commit_together(Batch(None), notes, {})
+        except Exception:
+            logger.exception("entries of the journal were lost", entries=len(notes))
 
-    async def _commit_group(
-        self,
-        works: list[Work[Any]],
-        notes: Collection[JournalEntry],
-        used: Mapping[int, datetime],
-    ) -> list[Outcome]:
+    async def _commit_together(
+        self, batch: "Batch", notes: Collection[JournalEntry], used: Mapping[int, datetime]
+    ) -> None:
         """
-        Prepare here what is light, and in the thread what is not; commit in the thread.
+        Write a batch that was run ahead on the event loop, another in the thread; commit there.
 
         Two threads that both run Python hand the interpreter's lock to and fro at each row, which
-        cost more than half of all requests; the commit itself runs no Python and waits for the
+        cost more than half of all requests. The commit itself runs no Python and waits for the
         disk, so in the thread it leaves the event loop free.
         """
-        outcomes = None
-        if self._writer.is_open and sum(work.weight for work in works) <= LIGHT_WEIGHT:
-            with suppress(LockedError):  # another process writes: wait for it in the thread
-                outcomes = self._writer.prepare(works, notes, used, patience=0)
-        if outcomes is None:
-            patient = partial(self._writer.prepare, works, notes, used, patience=PATIENCE)
+        async with self._turn:
+            self._committing = batch
             try:
-                outcomes = await self._aside(patient)
+                if not self._wrote_ahead(batch, notes, used):
+                    batch.group = None
+                    await self._aside(partial(self._write_aside, batch, notes, used))
+                await self._aside(self._writer.commit)
             except LockedError:
+                detail = "Another process holds the database. Nothing was saved. "
                 raise RefusedError(
-                    "RC030",
-                    "Another process holds the database. Nothing was saved. Send the call again.",
-                    retry_after=5,
+                    "RC030", f"{detail}Send the call again.", retry_after=5
                 ) from None
-        await self._aside(self._writer.commit)
-        return outcomes
+            except BaseException:
+                self._writer.drop()
+                raise
+            finally:
+                self._committing = None
+
+    def _wrote_ahead(
+        self, batch: "Batch", notes: Collection[JournalEntry], used: Mapping[int, datetime]
+    ) -> bool:
+        """Write a batch that was run ahead; False when it was not, or the lock is not free."""
+        if batch.group is None or not self._writer.is_open:
+            return False
+        try:
+            driver, alone = self._writer.begin(patience=0)
+        except LockedError:
+            return False
+        if not alone:  # what the works read may be old
+            batch.group = Group(driver, self._statements)
+            batch.outcomes = self._writer.run(batch.works, batch.group)
+        self._writer.write(batch.group, notes, used)
+        return True
+
+    def _write_aside(
+        self, batch: "Batch", notes: Collection[JournalEntry], used: Mapping[int, datetime]
+    ) -> None:
+        driver, _ = self._writer.begin(PATIENCE)
+        group = Group(driver, self._statements)
+        batch.outcomes = self._writer.run(batch.works, group)
+        self._writer.write(group, notes, used)
 
     async def _aside(self, run: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writing, run)
@@ -401,9 +479,47 @@ class SqliteStore:
         self._use_written = self._now()
         return used
 
-    def _settle(self, futures: "list[asyncio.Future[Any]]", outcomes: list[Outcome]) -> None:
-        self._waiting -= len(futures)
-        for future, (result, error) in zip(futures, outcomes, strict=True):
+
+@dataclass(slots=True)
+class Batch:
+    """
+    Works that are committed together, with who waits for them and what became of them.
+
+    group: the rows of works that were run ahead; None: they are yet to be run, in the thread.
+    """
+
+    group: Group | None
+    works: list[Work[Any]] = field(default_factory=list)
+    futures: list["asyncio.Future[Any]"] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    weight: int = 0
+    error: BaseException | None = None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether its works were run ahead."""
+        return self.group is not None
+
+    def add(self, work: Work[Any], future: "asyncio.Future[Any]") -> None:
+        """One more work, and who waits for it."""
+        self.works.append(work)
+        self.futures.append(future)
+        self.weight += work.weight
+
+    def take(self, other: "Batch") -> None:
+        """The works of another batch too."""
+        self.works += other.works
+        self.futures += other.futures
+        self.weight += other.weight
+
+    def fail(self, error: BaseException) -> None:
+        """Let every work end with this error."""
+        self.error = error
+        self.outcomes = [(None, error) for _ in self.works]
+
+    def settle(self) -> None:
+        """Tell each who waits what became of their work."""
+        for future, (result, error) in zip(self.futures, self.outcomes, strict=True):
             if future.done():  # its caller is gone
                 continue
             if error is not None:

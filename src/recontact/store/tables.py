@@ -137,6 +137,7 @@ journal = Table(
 )
 
 # Apart from the journal, so that lists read narrow rows. A body is raw, or zlib: see `packed`.
+# With rowid: in a key's own tree, rows of some kilobytes leave pages half empty (measured: +13 %).
 journal_body = Table(
     "journal_body",
     metadata,
@@ -145,7 +146,6 @@ journal_body = Table(
     Column("packed", SmallInteger, nullable=False),  # 1: the request is, 2: the answer is, 3: both
     Column("request_body", LargeBinary),
     Column("answer_body", LargeBinary),
-    sqlite_with_rowid=False,
 )
 
 REFERENCE_TABLES: Final = frozenset({"site", "key"})
@@ -299,6 +299,10 @@ COUNTERS: Final = Kept(
 )
 
 
+KEY_USES: Final[Kept[dict[str, Any]]] = Kept(key, ("key_id",), dict, lambda row: {})
+"""Written only: when a key was last used."""
+
+
 def dump_journal(entry: JournalEntry) -> dict[str, Any]:
     """The row of the narrow journal."""
     return {
@@ -319,4 +323,15 @@ def dump_journal(entry: JournalEntry) -> dict[str, Any]:
         "passed_over": "\n".join(entry.passed_over) or None,
         "request_length": entry.request_length,
         "request_hash": entry.request_hash,
+    }
+
+
+def dump_bodies(entry: JournalEntry) -> dict[str, Any]:
+    """The row of the bodies."""
+    return {
+        "site": entry.site,
+        "request": entry.request,
+        "packed": entry.packed,
+        "request_body": entry.request_body,
+        "answer_body": entry.answer_body,
     }

@@ -1,24 +1,14 @@
 """One call's view over the rows of its group: what it writes is its own until it keeps it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Dialect,
-    Executable,
-    Select,
-    and_,
-    bindparam,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Dialect, Executable, Select, and_, bindparam, insert, select, update
 
 from recontact.model import CustomerLog, JournalEntry, Site, revision_of
 from recontact.store import tables
@@ -27,6 +17,8 @@ from recontact.store.tables import COUNTERS, LOGS, REVISIONS, Counter, Kept
 R = TypeVar("R")
 T = TypeVar("T")
 
+Driver = Any
+"""A connection of the database's own driver (PEP 249 has no type for it)."""
 RowKey = tuple[Any, ...]
 Rows = dict[Kept[Any], dict[RowKey, Any]]
 
@@ -47,14 +39,22 @@ class Work(Generic[T]):
 
 
 class Group:
-    """The rows that the calls of one commit have read and written."""
+    """
+    The rows that the calls of one commit have read and written.
 
-    def __init__(self, connection: Connection, statements: "Statements") -> None:
-        self.connection = connection
-        self._statements = statements
-        self._found: Rows = defaultdict(dict)  # as the database has them; None: it has none
-        self._written: Rows = defaultdict(dict)
+    driver: where they are read. below: the group that is being committed meanwhile; what it
+    wrote counts as if it were in the database.
+    """
+
+    def __init__(
+        self, driver: Driver, statements: "Statements", below: "Group | None" = None
+    ) -> None:
+        self.driver = driver
+        self.statements = statements
         self.entries: list[JournalEntry] = []
+        self._below: Rows = below._written if below else {}
+        self._found: Rows = defaultdict(dict)  # as it was before this group; None: there is none
+        self._written: Rows = defaultdict(dict)
 
     def get(self, kept: Kept[R], key: RowKey) -> R | None:
         """The record as the calls before left it, else as the database has it."""
@@ -63,24 +63,26 @@ class Group:
             return written[key]  # type: ignore[no-any-return]  # a dict of many kinds of record
         found = self._found[kept]
         if key not in found:
-            row = self.connection.execute(
-                self._statements.by_key(kept),
-                {f"is__{name}": value for name, value in zip(kept.key, key, strict=True)},
-            ).first()
-            found[key] = kept.load(row) if row is not None else None
+            below = self._below.get(kept, {})
+            if key in below:
+                found[key] = below[key]
+            else:
+                row = self.statements.row(self.driver, kept, key)
+                found[key] = kept.load(row) if row is not None else None
         return found[key]  # type: ignore[no-any-return]
 
     def fetch_logs(self, works: Iterable[Work[Any]]) -> None:
-        """Read ahead the logs that the works name, with one statement a site."""
+        """Read ahead the logs that the works name, some hundred with one statement."""
         wanted: dict[int, set[int]] = defaultdict(set)
         for work in works:
             wanted[work.site.site].update(work.log_ids)
-        found = self._found[LOGS]
+        found, below = self._found[LOGS], self._below.get(LOGS, {})
         for site, log_ids in wanted.items():
-            if len(log_ids) < 2:
-                continue  # read through, by key
-            found.update({(site, log_id): None for log_id in log_ids})
-            for row in self._statements.logs(self.connection, site, sorted(log_ids)):
+            unknown = [n for n in log_ids if (site, n) not in found and (site, n) not in below]
+            if len(unknown) < 2:
+                continue  # `get` reads it
+            found.update({(site, log_id): None for log_id in unknown})
+            for row in self.statements.logs(self.driver, site, sorted(unknown)):
                 found[site, row[1]] = LOGS.load(row)
 
     def keep(self, own: Rows, entries: list[JournalEntry]) -> None:
@@ -89,13 +91,7 @@ class Group:
             self._written[kept].update(rows)
         self.entries += entries
 
-    def probe(self) -> None:
-        """Write the sites' rows as they are; in two steps, or SQLite would write nothing."""
-        for step in (1, -1):
-            raised = tables.site.c.next_log_id + step
-            self.connection.execute(update(tables.site).values(next_log_id=raised))
-
-    def flush(self) -> None:
+    def write(self, driver: Driver) -> None:
         """Write everything, one statement for all rows of a table that change alike."""
         for kept, rows in self._written.items():
             found = self._found[kept]
@@ -111,17 +107,13 @@ class Group:
                     # Only the columns that differ: an index on the others need not be touched.
                     if columns := tuple(name for name, value in row.items() if old[name] != value):
                         changed[columns].append(row)
-            self._statements.insert(self.connection, kept.table, new)
-            for columns, group in changed.items():
-                self._statements.update(self.connection, kept, columns, group)
-        self._statements.insert(
-            self.connection, tables.journal, [tables.dump_journal(e) for e in self.entries]
-        )
-        self._statements.insert(
-            self.connection,
-            tables.journal_body,
-            [dump_bodies(e) for e in self.entries if e.request_body or e.answer_body],
-        )
+            self.statements.insert(driver, kept.table, new)
+            for columns, alike in changed.items():
+                self.statements.update(driver, kept, columns, alike)
+        entries = self.entries
+        self.statements.insert(driver, tables.journal, [tables.dump_journal(e) for e in entries])
+        bodies = [tables.dump_bodies(e) for e in entries if e.request_body or e.answer_body]
+        self.statements.insert(driver, tables.journal_body, bodies)
 
 
 class Transaction:
@@ -135,6 +127,7 @@ class Transaction:
         self._group = group
         self._own: Rows = defaultdict(dict)
         self._entries: list[JournalEntry] = []
+        self._kept = False
         self.site = site
         self.now = now
 
@@ -170,29 +163,14 @@ class Transaction:
         """Write an entry of the journal with what the call did."""
         self._entries.append(entry)
 
-    def probe(self) -> None:
-        """Write something for real that changes nothing: whether the disk takes it."""
-        self._group.probe()
-
     def keep(self) -> None:
-        """Make what was written the group's. Not called: it was never written."""
-        self._group.keep(self._own, self._entries)
+        """Make what is written the group's, once the work has returned."""
+        self._kept = True
 
-
-def dump_bodies(entry: JournalEntry) -> dict[str, Any]:
-    """The row of the bodies."""
-    return {
-        "site": entry.site,
-        "request": entry.request,
-        "packed": entry.packed,
-        "request_body": entry.request_body,
-        "answer_body": entry.answer_body,
-    }
-
-
-def driver_of(connection: Connection) -> Any:
-    """The driver's own connection under SQLAlchemy's; its errors are the driver's own too."""
-    return connection.connection.dbapi_connection
+    def end(self) -> None:
+        """Hand what was written to the group, if it is to be kept."""
+        if self._kept:
+            self._group.keep(self._own, self._entries)
 
 
 class Statements:
@@ -200,70 +178,57 @@ class Statements:
     The statements of the write path: built by SQLAlchemy Core, compiled once for a dialect.
 
     The driver then runs them with many rows at once: Core itself costs twice the driver's time.
+    Errors are the driver's own.
     """
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._compiled: dict[Any, tuple[str, Callable[[dict[str, Any]], Any]]] = {}
-        self._by_key: dict[Kept[Any], Executable] = {}
+        self._compiled: dict[Any, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
 
-    def logs(
-        self, connection: Connection, site: int, log_ids: list[int]
-    ) -> Iterator[Sequence[Any]]:
-        """The rows of the logs with these LogIDs, some hundred to a statement."""
+    def row(self, driver: Driver, kept: Kept[Any], key: RowKey) -> Sequence[Any] | None:
+        """The row of that key."""
+        sql, _ = self._compile(kept, lambda: select(kept.table).where(*_key_is(kept)))
+        found: Sequence[Any] | None = driver.execute(sql, key).fetchone()
+        return found
+
+    def logs(self, driver: Driver, site: int, log_ids: list[int]) -> Iterator[Sequence[Any]]:
+        """The rows of the logs with these LogIDs."""
         for chunk in (log_ids[at : at + 256] for at in range(0, len(log_ids), 256)):
             # A power of two of places, the last LogID repeated: few statements to compile.
             places = 1 << (len(chunk) - 1).bit_length()
-            sql, _ = self._compile(
-                ("logs", places),
-                partial(_logs_of, places),
-            )
+            sql, _ = self._compile(("logs", places), partial(_logs_of, places))
             padded = (site, *chunk, *chunk[-1:] * (places - len(chunk)))
-            yield from driver_of(connection).execute(sql, padded).fetchall()
+            yield from driver.execute(sql, padded).fetchall()
 
-    def by_key(self, kept: Kept[Any]) -> Executable:
-        """One row of a table by its key."""
-        if kept not in self._by_key:
-            self._by_key[kept] = select(kept.table).where(*_key_is(kept))
-        return self._by_key[kept]
-
-    def insert(self, connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
+    def insert(self, driver: Driver, table: Any, rows: list[dict[str, Any]]) -> None:
         """Add rows."""
         if rows:
-            self._run(connection, (table,), lambda: insert(table), rows)
+            sql, values = self._compile(table, lambda: insert(table))
+            driver.executemany(sql, [values(row) for row in rows]).close()
 
     def update(
-        self,
-        connection: Connection,
-        kept: Kept[Any],
-        columns: tuple[str, ...],
-        rows: list[dict[str, Any]],
+        self, driver: Driver, kept: Kept[Any], columns: tuple[str, ...], rows: list[dict[str, Any]]
     ) -> None:
         """Write these columns of rows that are there."""
-        self._run(
-            connection,
+        sql, values = self._compile(
             (kept, columns),
             lambda: (
                 update(kept.table)
                 .where(and_(*_key_is(kept)))
                 .values({name: bindparam(f"set__{name}") for name in columns})
             ),
-            rows,
         )
+        driver.executemany(sql, [values(row) for row in rows]).close()
 
-    def _run(
-        self,
-        connection: Connection,
-        name: Any,
-        build: Callable[[], Any],
-        rows: list[dict[str, Any]],
-    ) -> None:
-        sql, values = self._compile(name, build)
-        driver_of(connection).executemany(sql, [values(row) for row in rows]).close()
+    def run(self, driver: Driver, statement: Executable) -> None:
+        """One statement that is not worth keeping, with the values it holds."""
+        compiled: Any = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        values = [compiled.params[name] for name in compiled.positiontup]
+        driver.execute(str(compiled), values).close()
 
     def _compile(
         self, name: Any, build: Callable[[], Any]
-    ) -> tuple[str, Callable[[dict[str, Any]], Any]]:
+    ) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
         """The text of a statement, and what takes its values from a row in the right order."""
         if name not in self._compiled:
             compiled = build().compile(dialect=self._dialect)
@@ -274,10 +239,8 @@ class Statements:
 
 def _logs_of(places: int) -> Select[Any]:
     log = tables.customer_log.c
-    places_for_ids: list[Any] = [bindparam(f"log_id_{n}") for n in range(places)]
-    return select(tables.customer_log).where(
-        log.site == bindparam("site"), log.log_id.in_(places_for_ids)
-    )
+    ids: list[Any] = [bindparam(f"log_id_{n}") for n in range(places)]
+    return select(tables.customer_log).where(log.site == bindparam("site"), log.log_id.in_(ids))
 
 
 def _key_is(kept: Kept[Any]) -> list[Any]:

@@ -1,17 +1,16 @@
-"""One group of works, prepared and committed on one connection."""
+"""The one connection that writes: it takes the lock, writes a group, and commits it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, update
 
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry
-from recontact.store import keys
-from recontact.store.transaction import Group, Statements, Transaction, Work, driver_of
+from recontact.store.tables import KEY_USES, site, to_seconds
+from recontact.store.transaction import Driver, Group, Statements, Transaction, Work
 
 Outcome = tuple[Any, BaseException | None]
 """What became of a work: its result, or the error that it raised."""
@@ -23,109 +22,122 @@ class LockedError(Exception):
 
 class Writer:
     """
-    Commits works in groups, over one connection that it opens again when lost.
+    Writes groups, over one connection that it opens again when lost.
 
-    A work sees the ones before it in its group; one that raises leaves nothing and harms no
-    other. `prepare` then `commit`, never two at once; each may be called from any thread.
+    `begin`, `write`, `commit`, never two groups at once; each may be called from any thread. Each
+    raises RefusedError (503) for what has its cause in the machine, after which nothing of the
+    group is in the database but when it says `Outcome unknown`.
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, statements: Statements, now: Callable[[], datetime]) -> None:
         self._engine = engine
-        self._driver: Any = engine.dialect.dbapi
-        self._statements = Statements(engine.dialect)
+        self._error: type[Exception] = engine.dialect.dbapi.Error  # type: ignore[union-attr]
+        self._statements = statements
         self._now = now
-        self._connection: Connection | None = None
-        self._patience = -1.0  # what its busy_timeout is set to
+        self._pooled: Any = None
+        self._patience = -1.0
+        self._version = -1
 
     @property
     def is_open(self) -> bool:
         """Whether it has its connection; to open one may take time."""
-        return self._connection is not None
+        return self._pooled is not None
 
-    def prepare(
-        self,
-        works: Sequence[Work[Any]],
-        notes: Collection[JournalEntry],
-        used: Mapping[int, datetime],
-        *,
-        patience: float,
-    ) -> list[Outcome]:
+    def begin(self, patience: float) -> tuple[Driver, bool]:
         """
-        Begin, run the works and write all that they kept, but do not commit yet.
+        Take the lock: the connection, and whether nobody else wrote since this was called last.
 
-        patience: seconds to wait for another process that writes; past it, LockedError. Raises
-        RefusedError (Not saved) when the database cannot write; any other error is a defect, of
-        one row's statement perhaps.
+        patience: seconds to wait for another process that writes; past it, LockedError.
         """
         try:
-            connection = self._begin(patience)
-            group = Group(connection, self._statements)
-            group.fetch_logs(works)
-            outcomes = [self._outcome(work, group) for work in works]
-            group.entries += notes
-            group.flush()
-            if used:
-                keys.note_use(connection, used)
-        except (DBAPIError, self._driver.Error) as error:
+            if self._pooled is None:
+                self._pooled = self._engine.raw_connection()
+                self._patience, self._version = -1.0, -1
+            driver = self._pooled.driver_connection
+            if patience != self._patience:
+                driver.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}").close()
+                self._patience = patience
+            # IMMEDIATE: a deferred transaction that turns into a write can get SQLITE_BUSY at
+            # once, timeout or not, when the command line writes the same file.
+            driver.execute("BEGIN IMMEDIATE").close()
+            (version,) = driver.execute("PRAGMA data_version").fetchone()
+        except self._error as error:
             self.drop()
             if _name_of(error).startswith("SQLITE_BUSY"):
                 raise LockedError from error
-            if why := why_not_now(error):
-                raise _not_saved(why) from error
-            raise
-        except BaseException:
-            self.drop()
-            raise
+            raise self._told(error) from error
+        alone, self._version = version == self._version, version
+        return driver, alone
+
+    def run(self, works: Collection[Work[Any]], group: Group) -> list[Outcome]:
+        """Run works one after the other; one that raises leaves nothing and harms no other."""
+        group.fetch_logs(works)
+        outcomes: list[Outcome] = []
+        for work in works:
+            tx = Transaction(group, work.site, self._now())
+            try:
+                outcomes.append((work.run(tx), None))
+                tx.end()
+            except self._error:
+                raise
+            except Exception as error:
+                outcomes.append((None, error))
         return outcomes
 
-    def _begin(self, patience: float) -> Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-            self._patience = -1.0
-        if patience != self._patience:
-            pragma = f"PRAGMA busy_timeout = {int(patience * 1000)}"
-            driver_of(self._connection).execute(pragma).close()
-            self._patience = patience
-        self._connection.begin()
-        return self._connection
-
-    def _outcome(self, work: Work[Any], group: Group) -> Outcome:
+    def write(
+        self, group: Group, notes: Collection[JournalEntry], used: Mapping[int, datetime]
+    ) -> None:
+        """Write a group, the entries that waited, and when keys were last used."""
+        driver = self._pooled.driver_connection
         try:
-            return work.run(Transaction(group, work.site, self._now())), None
-        except (DBAPIError, self._driver.Error):
-            raise
-        except Exception as error:
-            return None, error
+            group.entries += notes
+            group.write(driver)
+            if used:
+                rows = [{"key_id": n, "last_used_at": to_seconds(at)} for n, at in used.items()]
+                self._statements.update(driver, KEY_USES, ("last_used_at",), rows)
+        except BaseException as error:
+            self.drop()
+            raise self._told(error) from error
 
     def commit(self) -> None:
         """
-        Bring what was prepared to the disk.
+        Bring what was written to the disk.
 
         Raises RefusedError: `Not saved` when the disk had no room for it, else `Outcome unknown`:
         after an exception here nobody can say whether it is on disk.
         """
-        assert self._connection is not None
         try:
-            self._connection.commit()
+            self._pooled.driver_connection.execute("COMMIT").close()
         except BaseException as error:
             self.drop()
             if _name_of(error) == "SQLITE_FULL":
-                raise _not_saved("its disk is full") from error
+                raise self._told(error) from error
             raise RefusedError("RC031") from error
+
+    def probe(self) -> None:
+        """Write for real what changes nothing: two steps, or SQLite would not write at all."""
+        driver, _ = self.begin(patience=1)
+        try:
+            for changed in (site.c.next_log_id + 1, site.c.next_log_id - 1):
+                self._statements.run(driver, update(site).values(next_log_id=changed))
+        except self._error as error:
+            self.drop()
+            raise self._told(error) from error
+        self.commit()
 
     def drop(self) -> None:
         """Give the connection up, and with it what it had not committed."""
-        if self._connection is not None:
+        if self._pooled is not None:
             with suppress(Exception):
-                self._connection.invalidate()
-            with suppress(Exception):
-                self._connection.close()
-            self._connection = None
+                self._pooled.invalidate()
+            self._pooled = None
 
-
-def _name_of(error: BaseException) -> str:
-    """SQLite's name for an error, the driver's own or SQLAlchemy's around it."""
-    return str(getattr(getattr(error, "orig", error), "sqlite_errorname", ""))
+    def _told(self, error: BaseException) -> BaseException:
+        """The refusal that tells of an error of the machine; a defect stays what it is."""
+        if why := why_not_now(error):
+            detail = f"The database cannot be written now: {why}. Nothing was saved. "
+            return RefusedError("RC030", f"{detail}Send the call again.", retry_after=5)
+        return error
 
 
 # Errors that have their cause in the machine and not in us, by how SQLite names them.
@@ -143,11 +155,11 @@ _CAUSES: Final = {
 }
 
 
+def _name_of(error: BaseException) -> str:
+    """SQLite's name for an error, the driver's own or SQLAlchemy's around it."""
+    return str(getattr(getattr(error, "orig", error), "sqlite_errorname", ""))
+
+
 def why_not_now(error: BaseException) -> str | None:
     """Why the database cannot do its work now; None for an error that is a defect of ours."""
     return _CAUSES.get("_".join(_name_of(error).split("_")[:2]))
-
-
-def _not_saved(why: str) -> RefusedError:
-    detail = f"The database cannot be written now: {why}. Nothing was saved. Send the call again."
-    return RefusedError("RC030", detail, retry_after=5)

@@ -1,7 +1,7 @@
 """From a decoded body, the same for both formats, to the Call that it means."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from recontact.fields import Comparison, Fields, Filter, Shape
 from recontact.messages import (
@@ -15,7 +15,7 @@ from recontact.messages import (
     Query,
     RefusedError,
 )
-from recontact.values import ABSENT, Repeated, WrongValueError, quote_name
+from recontact.values import ABSENT, Repeated, WrongValueError, describe, quote_name
 
 
 def read_call(
@@ -93,7 +93,7 @@ def _read_item(raw: Any, position: int, shape: Shape, call: Call) -> Item:
     if call.format is Format.XML and _is_blank(raw):
         raw = {}  # <CustomerLog/>
     if not isinstance(raw, dict):
-        item.is_object = False
+        item.came_as = describe(raw)
         return item
     fields = shape.item
     for name, value in raw.items():
@@ -101,7 +101,10 @@ def _read_item(raw: Any, position: int, shape: Shape, call: Call) -> Item:
         if field is None:
             if name not in shape.ignored:
                 call.passed_over.append(name)
-        elif value is not None:
+                item.passed_over = True
+            continue
+        item.understood = item.understood or not field.wire.required
+        if value is not None:
             try:
                 typed = field.wire.type.read(value)
             except WrongValueError as error:
@@ -122,6 +125,10 @@ def _require(fields: Fields, item: Item) -> None:
             item.problems.append(Problem("CL001", name, field.key, text))
 
 
+MOST_PROBLEMS: Final = 20
+"""Problems of one Filter that are answered: each names all filters, and a body holds thousands."""
+
+
 def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) -> Query:
     query = Query()
     raw = {} if not filters or _is_blank(filters[0]) else filters[0]
@@ -132,11 +139,13 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
     for name, value in raw.items():
         values = value if isinstance(value, list) else [value]
         if name == "OutputSelector":
-            wanted = [str(one).strip() for one in values if isinstance(one, str)]
+            wanted = [str(one).strip() for one in values if not isinstance(one, dict | list)]
+        elif len(query.problems) == MOST_PROBLEMS:
+            continue
         elif (known := shape.filters.get(name)) is None:
             query.problems.append(
                 CATALOGUE["CL030"].message(
-                    f"Filter: the filters are {', '.join(shape.filters)}.",
+                    f"Filter: {quote_name(name)} is none of them: use {', '.join(shape.filters)}.",
                     element=quote_name(name),
                     action=shape.action,
                 )
@@ -155,15 +164,13 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
         query.problems.append(CATALOGUE["CL031"].message())
     elif not query.selectors:
         query.problems.append(
-            CATALOGUE["CL032"].message(
-                f"Filter: the OutputSelectors are {', '.join(shape.selectors)}."
-            )
+            CATALOGUE["CL032"].message(f"Filter: send one or more of {', '.join(shape.selectors)}.")
         )
     return query
 
 
 def _no_value(name: str) -> Message:
-    detail = f"Filter: {name} came without one. Give it a value, or leave the filter out."
+    detail = f"Filter: {name} came without a value. Give it a value, or leave the filter out."
     return CATALOGUE["CL035"].message(detail, element=name)
 
 

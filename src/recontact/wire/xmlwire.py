@@ -17,6 +17,7 @@ _CODECS = {
     "ascii": "ascii",
     "iso-8859-1": "latin-1",
 }
+_DECLARATION_LENGTH = 256  # no more is looked at: a search that may go to and fro must be short
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"'][^>]*\?>")
 _DECLARATION_TEXT = re.compile(r"\s*<\?xml\s[^>]*\?>")
 
@@ -46,7 +47,9 @@ def decode(body: bytes, nesting: int) -> tuple[str, Any]:
     except etree.XMLSyntaxError as error:
         if "xcessive depth" in str(error):
             raise RefusedError.too_deep(nesting) from None
-        detail = f"{error.msg}: mend the body there."
+        # libxml2 says the line in the middle, lxml once more at the end.
+        what, _, column = (error.msg or "").rpartition(", line ")
+        detail = f"{re.sub(' line [0-9]+', '', what)}, line {column}: mend the body there."
         raise RefusedError("RC011", detail) from None
     return _local_name(root), _tree(root, 1, nesting)
 
@@ -93,7 +96,7 @@ def _in_utf8(body: bytes) -> bytes:
     elif body[:2] in (b"<\0", b"\0<"):
         codec = "utf-16-le" if body[:1] == b"<" else "utf-16-be"
     else:
-        found = _DECLARATION.match(body)
+        found = _DECLARATION.match(body[:_DECLARATION_LENGTH])
         declared = found[1].decode() if found else "utf-8"
         if declared.lower() not in _CODECS:
             raise RefusedError(
@@ -112,7 +115,8 @@ def _in_utf8(body: bytes) -> bytes:
         ) from None
     if codec == "utf-8":
         return body.lstrip()
-    return _DECLARATION_TEXT.sub("", text, count=1).strip().encode()
+    head, rest = text[:_DECLARATION_LENGTH], text[_DECLARATION_LENGTH:]
+    return (_DECLARATION_TEXT.sub("", head, count=1) + rest).strip().encode()
 
 
 def _has_doctype(body: bytes) -> bool:

@@ -1,7 +1,6 @@
 """Migrations: Alembic brings a database to the schema of `tables`, all of it or nothing."""
 
 import shutil
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,28 +22,22 @@ def config(connection: Connection | None = None) -> Config:
     return settings
 
 
-def upgrade_sqlite(
-    engine: Engine, path: Path, found_in: Callable[[Connection], str | None]
-) -> None:
+def upgrade_sqlite(engine: Engine, path: Path, found: str | None) -> None:
     """
-    Bring the file at `path` to the newest schema, keeping a copy of one that had data.
+    Bring the file at `path`, at revision `found`, to the newest schema, keeping a copy of it.
 
-    engine: one whose transactions take the write lock as they begin. found_in: the revision that
-    a connection's database is at. Raises DatabaseError, and leaves the file as it was, when it is
-    of a newer recontact or there is no room for the copy.
+    engine: one whose transactions take the write lock as they begin. Raises DatabaseError, and
+    leaves the file as it was, when it is of a newer recontact or there is no room for the copy.
     """
-    with engine.connect() as connection:
-        found = found_in(connection)
-        connection.rollback()
-        known = {
-            script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()
-        }
-        if found is not None and found not in known:
+    if found is not None:
+        scripts = ScriptDirectory.from_config(config())
+        if found not in {script.revision for script in scripts.walk_revisions()}:
             raise DatabaseError(
                 f"The database {path} has schema {found}, which this recontact does not know: "
                 "it was written by a newer one. Upgrade recontact."
             )
-        if found is not None:
+        with engine.connect() as connection:
+            connection.rollback()
             _keep_copy(connection.connection.dbapi_connection, path, found)
     # One transaction around all steps: a migration that is killed leaves the old schema.
     with engine.begin() as connection:

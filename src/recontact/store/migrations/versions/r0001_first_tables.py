@@ -72,7 +72,6 @@ def upgrade() -> None:
         sa.Column("request_body", sa.LargeBinary(), nullable=True),
         sa.Column("answer_body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("site", "request"),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "revision",
