@@ -20,7 +20,6 @@ from xml.sax.saxutils import escape
 
 import httpx
 import pytest
-import structlog
 import uvicorn
 from lxml import etree
 
@@ -40,15 +39,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
         reporter.write_line("CI allows no skipped test.", red=True)
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_tracebacks() -> None:
-    """structlog's own take seconds: they show all local variables."""
-    renderer = structlog.dev.ConsoleRenderer(
-        colors=False, exception_formatter=structlog.dev.plain_traceback
-    )
-    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
 
 
 class TestClock:

@@ -7,12 +7,12 @@ store runs it, and the answer goes back; a refusal from any step leaves by the s
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-import structlog
 from starlette.types import Receive, Scope, Send
 
 from recontact import actions, gate, wire
@@ -28,7 +28,7 @@ from recontact.model import packed as journal_form
 from recontact.store import Store
 from recontact.values import quote_name
 
-logger = structlog.get_logger()
+logger = logging.getLogger("recontact")
 
 ENDPOINT: Final = "/do/WS/NetoAPI"
 DECODED_ASIDE: Final = 32_768
@@ -156,7 +156,8 @@ class NetoEndpoint:
             exchange.log(self._line)
             return
         except Exception:
-            logger.exception("a call failed", request_id=exchange.request_id)
+            facts = {"request_id": exchange.request_id}
+            logger.exception("a call failed", extra={"facts": facts})
             detail = (
                 "Nothing of the call was saved. Report it with the request id "
                 f"{exchange.request_id}; the server's log has the details."

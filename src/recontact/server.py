@@ -1,11 +1,11 @@
 """The server as one ASGI app: the API's address before all, health and a first page beside it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -19,7 +19,7 @@ from recontact.logger import request_log
 from recontact.neto_api import Exchange, NetoEndpoint
 from recontact.store import Store
 
-logger = structlog.get_logger()
+logger = logging.getLogger("recontact")
 
 ENDPOINT: Final = "/do/WS/NetoAPI"
 KEYS_EVERY: Final = 0.5

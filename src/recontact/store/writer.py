@@ -117,6 +117,7 @@ class Writer:
     def probe(self) -> None:
         """Write for real what changes nothing: two steps, or SQLite would not write at all."""
         driver, _ = self.begin(patience=1)
+        self._version = -1  # whoever else wrote since the last group is still to be noticed
         try:
             for changed in (site.c.next_log_id + 1, site.c.next_log_id - 1):
                 self._statements.run(driver, update(site).values(next_log_id=changed))
@@ -131,6 +132,7 @@ class Writer:
             with suppress(Exception):
                 self._pooled.invalidate()
             self._pooled = None
+        self._version = -1
 
     def _told(self, error: BaseException) -> BaseException:
         """The refusal that tells of an error of the machine; a defect stays what it is."""

@@ -139,7 +139,11 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
     for name, value in raw.items():
         values = value if isinstance(value, list) else [value]
         if name == "OutputSelector":
-            wanted = [str(one).strip() for one in values if not isinstance(one, dict | list)]
+            wanted = [
+                str(one).strip()
+                for one in values
+                if isinstance(one, str | int | float) and one is not True and one is not False
+            ]
         elif len(query.problems) == MOST_PROBLEMS:
             continue
         elif (known := shape.filters.get(name)) is None:

@@ -1,0 +1,350 @@
+"""What waits to be written, run ahead and committed batch after batch, on the event loop."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Engine
+
+from recontact.messages import RefusedError
+from recontact.model import JournalEntry
+from recontact.store.transaction import Driver, Group, Statements, Work
+from recontact.store.writer import LockedError, Outcome, Writer
+
+logger = logging.getLogger("recontact")
+
+T = TypeVar("T")
+
+BATCH_WEIGHT: Final = 1_000
+"""Items at which a batch is full: more would make every caller in it wait for the others."""
+LIGHT_WEIGHT: Final = 16
+"""Items up to which a call is run on the event loop: some 1 ms."""
+AHEAD_WEIGHT: Final = 256
+"""Items at which a batch that is run on the event loop is full."""
+ENTRIES_KEPT: Final = 10_000
+"""Entries of calls that changed nothing, waiting to be written; past it the oldest are lost."""
+IDLE: Final = 0.5
+"""Seconds after which, with nothing to do, what may wait is written."""
+PATIENCE: Final = 5.0
+"""Seconds to wait for another process that writes, the command line for instance."""
+PROBE_KEPT: Final = 0.2
+"""Seconds for which the outcome of a probe holds: many who ask must not hold up the writes."""
+_USE_EVERY: Final = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class Batch:
+    """
+    Works that are committed together, with who waits for them and what became of them.
+
+    group: the rows of works that were run ahead; None: they are yet to be run, in the thread.
+    """
+
+    group: Group | None = None
+    works: list[Work[Any]] = field(default_factory=list)
+    futures: list["asyncio.Future[Any]"] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    weight: int = 0
+
+    def add(self, work: Work[Any], future: "asyncio.Future[Any]") -> None:
+        """One more work, and who waits for it."""
+        self.works.append(work)
+        self.futures.append(future)
+        self.weight += work.weight
+
+    def take(self, other: "Batch") -> None:
+        """The works of another batch too."""
+        self.works += other.works
+        self.futures += other.futures
+        self.weight += other.weight
+
+    def fail(self, error: BaseException) -> None:
+        """Let every work end with this error."""
+        self.outcomes = [(None, error) for _ in self.works]
+
+    def settle(self) -> None:
+        """Tell each who waits what became of their work."""
+        for future, (result, error) in zip(self.futures, self.outcomes, strict=True):
+            if future.done():  # its caller is gone
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+
+class Committer:
+    """
+    The one queue of writes.
+
+    While a batch is on its way to the disk, the calls that come are run on top of what it wrote,
+    as if that were saved. It nearly always is; when it is not, or when another process wrote in
+    between, they are run again before anything is written.
+
+    engine: its connections write. readers: theirs read. now: gives the time of each write.
+    queue_limit: how many calls may wait; past it, 503.
+    """
+
+    def __init__(
+        self, engine: Engine, readers: Engine, now: Callable[[], datetime], queue_limit: int
+    ) -> None:
+        self._readers = readers
+        self._now = now
+        self._queue_limit = queue_limit
+        self._statements = Statements(engine.dialect)
+        self._writer = Writer(engine, self._statements, now)
+        self._thread = ThreadPoolExecutor(1, "recontact-writer")
+        self._turn = asyncio.Lock()  # whose turn it is to use the writer
+        self._wake = asyncio.Event()
+        self._works: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
+        self._scheduled = False
+        self._waiting = 0
+        self._ahead: Batch | None = None
+        self._committing: Batch | None = None
+        self._reading: Any = None
+        self._entries: deque[JournalEntry] = deque(maxlen=ENTRIES_KEPT)
+        self._used: dict[int, datetime] = {}
+        self._use_written = now()
+        self._probe: asyncio.Future[bool] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start, on the running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._commit_all())
+
+    async def stop(self) -> None:
+        """Finish what was accepted, and write what could wait."""
+        self._stopping = True
+        if self._task is not None:
+            self._wake.set()
+            await self._task
+
+    def close(self) -> None:
+        """Give all connections back, after what is being committed."""
+        self._thread.shutdown()
+        self._writer.drop()
+        self._drop_reading()
+
+    async def submit(self, work: Work[T]) -> T:
+        """Run `work` with the next batch; its result, once that is on disk."""
+        if self._stopping or self._waiting >= self._queue_limit:
+            why = "is stopping" if self._stopping else "has too many calls waiting"
+            detail = f"The server {why}. Nothing was saved. Send the call again after a second."
+            raise RefusedError("RC030", detail, retry_after=1)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting += 1
+        self._works.append((work, future))
+        if not self._scheduled:
+            # Once for all calls of this turn of the event loop: they are run together.
+            self._scheduled = True
+            loop.call_soon(self._run_ahead)
+        return await future
+
+    def note(self, entry: JournalEntry) -> None:
+        """Write an entry of the journal later."""
+        self._entries.append(entry)
+
+    def used(self, key_id: int, at: datetime) -> None:
+        """Write later when a key was last used."""
+        self._used[key_id] = at
+
+    async def can_write(self) -> bool:
+        """Whether a commit goes through; all who ask at about the same time share one try."""
+        if self._probe is None:
+            self._probe = asyncio.ensure_future(self._try())
+            self._probe.add_done_callback(
+                lambda _: asyncio.get_running_loop().call_later(PROBE_KEPT, self._forget_probe)
+            )
+        return await asyncio.shield(self._probe)
+
+    def _forget_probe(self) -> None:
+        self._probe = None
+
+    async def _try(self) -> bool:
+        try:
+            async with self._turn:
+                await self._aside(self._writer.probe)
+        except Exception as error:
+            logger.error("a probe was not saved", extra={"facts": {"why": str(error)}})
+            return False
+        return True
+
+    # -- run ahead -----------------------------------------------------------------------------
+
+    def _run_ahead(self) -> None:
+        """Run the light works that wait, on top of the batch that is being committed."""
+        self._scheduled = False
+        self._wake.set()
+        before = self._committing
+        if before is not None and before.group is None:
+            return  # it runs in the thread, so nobody knows yet what it writes
+        if not self._works or self._works[0][0].weight > LIGHT_WEIGHT:
+            return
+        try:
+            if self._ahead is None:
+                below = before.group if before else None
+                self._ahead = Batch(Group(self._reads(), self._statements, below))
+        except Exception:  # no connection to read by: the thread will run them, and tell
+            logger.exception("calls cannot be run ahead")
+            return
+        ahead, fresh = self._ahead, Batch()
+        while self._works and self._works[0][0].weight <= LIGHT_WEIGHT:
+            if ahead.weight + fresh.weight >= AHEAD_WEIGHT:
+                break
+            fresh.add(*self._works.popleft())
+        if ahead.group is not None:
+            try:
+                ahead.outcomes += self._writer.run(fresh.works, ahead.group)
+            except Exception:
+                logger.exception("calls cannot be run ahead")
+                self._drop_reading()
+                ahead.group = None
+        ahead.take(fresh)
+
+    def _reads(self) -> Driver:
+        """A connection for reads on the event loop; each of its statements sees the newest."""
+        if self._reading is None:
+            self._reading = self._readers.raw_connection()
+        return self._reading.driver_connection
+
+    def _drop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.invalidate()
+            self._reading = None
+
+    def _run_again(self, batch: Batch) -> None:
+        """What was run ahead counts no more: of this batch, and of the next, which read it."""
+        batch.group = None
+        if self._ahead is not None:
+            self._ahead.group = None
+
+    # -- commit --------------------------------------------------------------------------------
+
+    async def _commit_all(self) -> None:
+        """Commit batch after batch, until nothing waits any more and all is to stop."""
+        last = False
+        while not last:
+            self._run_ahead()
+            # The round that begins with nothing to wait for writes all that is left.
+            last = self._stopping and not self._ahead and not self._works
+            if not (self._ahead or self._works or last):
+                self._wake.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE):
+                        await self._wake.wait()
+            batch = self._committing = self._ahead or Batch()
+            self._ahead = None
+            while batch.group is None and self._works and batch.weight < BATCH_WEIGHT:
+                batch.add(*self._works.popleft())
+            try:
+                await self._commit(batch)
+            except Exception as error:  # whatever it is, nobody waits for ever
+                batch.fail(error)
+            self._committing = None
+            self._waiting -= len(batch.works)
+            batch.settle()
+
+    async def _commit(self, batch: Batch) -> None:
+        """Commit a batch with what could wait, which is kept for later when it is not saved."""
+        entries, self._entries = self._entries, deque(maxlen=ENTRIES_KEPT)
+        used = self._used_lately()
+        if not (batch.works or entries or used):
+            return
+        try:
+            await self._commit_together(batch, entries, used)
+        except Exception as error:
+            self._run_again(batch)
+            self._used = used | self._used
+            if isinstance(error, RefusedError):
+                facts = {"why": str(error), "calls": len(batch.works)}
+                logger.error("a batch was not saved", extra={"facts": facts})
+                self._entries.extendleft(reversed(entries))
+                batch.fail(error)
+            else:
+                await self._commit_one_by_one(batch, entries)
+
+    async def _commit_one_by_one(self, batch: Batch, entries: Collection[JournalEntry]) -> None:
+        """One row's statement failed: find whose, and harm nobody else."""
+        outcomes: list[Outcome] = []
+        for work in batch.works:
+            alone = Batch(works=[work])
+            try:
+                await self._commit_together(alone, (), {})
+                outcomes += alone.outcomes
+            except Exception as error:
+                outcomes.append((None, error))
+        batch.outcomes = outcomes
+        try:
+            await self._commit_together(Batch(), entries, {})
+        except Exception:
+            facts = {"entries": len(entries)}
+            logger.exception("entries of the journal were lost", extra={"facts": facts})
+
+    async def _commit_together(
+        self, batch: Batch, entries: Collection[JournalEntry], used: Mapping[int, datetime]
+    ) -> None:
+        """
+        Write a batch that was run ahead on the event loop, another in the thread; commit there.
+
+        Two threads that both run Python hand the interpreter's lock to and fro at each row, which
+        cost more than half of all requests. The commit itself runs no Python and waits for the
+        disk, so in the thread it leaves the event loop free.
+        """
+        async with self._turn:
+            try:
+                if not self._wrote_ahead(batch, entries, used):
+                    self._run_again(batch)
+                    await self._aside(partial(self._write_aside, batch, entries, used))
+                await self._aside(self._writer.commit)
+            except LockedError:
+                detail = "Another process holds the database. Nothing was saved. Send it again."
+                raise RefusedError("RC030", detail, retry_after=5) from None
+            except BaseException:
+                self._writer.drop()
+                raise
+
+    def _wrote_ahead(
+        self, batch: Batch, entries: Collection[JournalEntry], used: Mapping[int, datetime]
+    ) -> bool:
+        """Write a batch that was run ahead; False when it was not, or the lock is not free."""
+        if batch.group is None or not self._writer.is_open:
+            return False
+        try:
+            driver, alone = self._writer.begin(patience=0)
+        except LockedError:
+            return False
+        if not alone:  # what the works read may be old
+            self._run_again(batch)
+            batch.group = Group(driver, self._statements)
+            batch.outcomes = self._writer.run(batch.works, batch.group)
+        self._writer.write(batch.group, entries, used)
+        return True
+
+    def _write_aside(
+        self, batch: Batch, entries: Collection[JournalEntry], used: Mapping[int, datetime]
+    ) -> None:
+        driver, _ = self._writer.begin(PATIENCE)
+        group = Group(driver, self._statements)
+        batch.outcomes = self._writer.run(batch.works, group)
+        self._writer.write(group, entries, used)
+
+    async def _aside(self, run: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    def _used_lately(self) -> dict[int, datetime]:
+        """When keys were last used, each half minute or at the end: it may be late."""
+        due = self._stopping or self._now() - self._use_written > _USE_EVERY
+        if not self._used or not due:
+            return {}
+        used, self._used = self._used, {}
+        self._use_written = self._now()
+        return used
