@@ -133,6 +133,7 @@ def test_what_netodotnet_sends_is_added_without_a_remark(shared: Neto) -> None:
     answer = shared.post("AddCustomerLog", body)
 
     assert answer.ack == "Success"
+    assert "Recontact-Passed-Over" not in answer.headers
     assert shared.log(int(answer.log_ids[0]))["LastContacted"] == "2026-11-23 07:04:05"
 
 

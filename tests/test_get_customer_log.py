@@ -87,6 +87,14 @@ def test_a_filter_of_null_is_as_if_absent(filled: Neto) -> None:
     assert filled.get(LogID=None).codes == ["CL031"]
 
 
+@pytest.mark.parametrize("selectors", [None, [None, "Status"], ["Status", None]])
+def test_a_selector_of_null_is_as_if_absent(filled: Neto, selectors: Any) -> None:
+    answer = filled.get(LogID=2, OutputSelector=selectors)
+
+    assert answer.codes == (["CL032"] if selectors is None else [])
+    assert "Recontact-Passed-Over" not in answer.headers
+
+
 # -- paging ------------------------------------------------------------------------------------
 
 
@@ -293,6 +301,7 @@ def test_a_day_counts_from_its_start_in_the_sites_zone(
         ("1000-01-01", "1000-01-01", "1000-01-01", None),
         ("9999-12-31", "9999-12-31", "9999-12-31", None),
     ],
+    ids=["day", "winter day", "its start", "midnight UTC", "none", "first day", "last day"],
 )
 def test_a_follow_up_is_selected_in_three_forms(
     sydney: Neto, sent: str, plain: str, local: str, utc: str | None
@@ -536,3 +545,13 @@ def test_no_number_of_values_brings_the_server_down(filled: Neto) -> None:
             assert answer.log_ids == ["1"]
         else:
             assert (answer.status, answer.codes) == (400, ["RC016"])
+
+
+def test_a_filter_of_many_unknown_names_is_answered_shortly(filled: Neto) -> None:
+    names = ",".join(f'"f{n}": 1' for n in range(100_000))
+
+    answer = filled.post("GetCustomerLog", f'{{"Filter": {{{names}}}}}'.encode())
+
+    assert answer.codes[0] == "CL030"
+    assert answer.errors[0]["Message"] == "f0 is not a filter of GetCustomerLog"
+    assert len(answer.body) < 100_000

@@ -678,6 +678,27 @@ def test_unknown_elements_around_the_items_are_named_too(
     assert set(answer.headers["Recontact-Passed-Over"].split(", ")) == {"Credentials", "Count"}
 
 
+@pytest.mark.parametrize(
+    ("elements", "acknowledged"),
+    [
+        ('"Status": ""', "Success"),
+        ('"Notes": null', "Success"),
+        ('"Notes": "before"', "Success"),
+        ('"Status": "", "Colour": "red"', "Success"),
+        ('"Colour": "red"', "Warning"),
+        ('"Colour": null', "Warning"),
+        ('"notes": "x", "Username": "bob"', "Warning"),
+    ],
+)
+def test_only_an_item_of_unknown_elements_is_warned_of(
+    shared: Neto, log_id: int, elements: str, acknowledged: str
+) -> None:
+    answer = update(shared, json_call(f'{{"LogID": {log_id}, {elements}}}'))
+
+    assert (answer.ack, answer.errors) == (acknowledged, [])
+    assert shared.log(log_id)["Revision"] == "1"
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_nothing_is_named_when_all_elements_are_known(
     shared: Neto, log_id: int, format: str
@@ -731,6 +752,7 @@ def test_no_name_of_one_call_harms_another_call(shared: Neto, log_id: int, actio
         ("<Revision>1</Revision><Revision>1</Revision>", ["CL015"]),
         ("<LastContacted/><LastContacted/><Notes/><Notes/><Notes/>", ["CL015", "CL015"]),
     ],
+    ids=["twice", "apart", "empty", "status", "LogID", "Revision", "two elements"],
 )
 def test_a_doubled_xml_element_is_an_error_of_its_item(
     shared: Neto, log_id: int, doubled: str, codes: list[str]
@@ -762,6 +784,7 @@ def test_a_doubled_unknown_xml_element_is_passed_over(shared: Neto, log_id: int)
         '"LogID": {}, "Notes": ["x"], "Notes": "last"',
         '"LogID": {}, "Status": "none such", "Status": "Completed", "Notes": "last"',
     ],
+    ids=["Notes", "LogID", "list first", "wrong first"],
 )
 def test_of_a_doubled_json_name_the_last_counts(shared: Neto, log_id: int, item: str) -> None:
     answer = update(shared, json_call("{" + item.replace("{}", str(log_id)) + "}"))
@@ -847,6 +870,7 @@ def test_wherever_a_list_is_documented_one_object_is_taken_too(
         "<CustomerLogs>\n {one} and some text <!-- a note --> {two}\n</CustomerLogs>",
         "<CustomerLogs>{one}<Other/>{two}</CustomerLogs>",
     ],
+    ids=["one wrapper", "two wrappers", "text between", "element between"],
 )
 def test_xml_items_are_taken_wherever_they_stand(shared: Neto, body: str) -> None:
     one, two = (f"<CustomerLog><LogID>{item['LogID']}</LogID></CustomerLog>" for item in (ONE, TWO))
@@ -972,6 +996,32 @@ def test_namespaces_and_attributes_are_ignored(shared: Neto, log_id: int, body: 
 
     assert answer.ack == "Success"
     assert shared.log(log_id)["Notes"] == "new"
+
+
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+@pytest.mark.parametrize(
+    ("attribute", "kept"),
+    [
+        ('xsi:nil="true"', True),
+        ('xsi:nil="1"', True),
+        ('xsi:nil="false"', False),
+        ('nil="true"', False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_nil_element_is_left_as_it_is_like_a_json_null(
+    shared: Neto, log_id: int, name: str, attribute: str, kept: bool
+) -> None:
+    before = shared.log(log_id)[name]
+    nil = f"<{name} {XSI} {attribute}/><Status>Completed</Status>"
+    item = f"<CustomerLog><LogID>{log_id}</LogID>{nil}</CustomerLog>"
+
+    assert update(shared, xml_call(item)).ack == "Success"
+    log = shared.log(log_id)
+    assert (log[name], log["Status"]) == (before if kept else "", "Completed")
 
 
 def test_one_name_in_two_namespaces_is_doubled(shared: Neto, log_id: int) -> None:

@@ -1,0 +1,160 @@
+"""Every message of the catalogue is reached, and says what SPEC §2 asks of it."""
+
+import gzip
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import KEY, Answer, Neto, TestClock, json_call, serving, xml_call
+
+from recontact.messages import CATALOGUE, Severity
+
+ADD, UPDATE, GET = "AddCustomerLog", "UpdateCustomerLog", "GetCustomerLog"
+OTHERS_REACH = {"RC030", "RC031", "RC032"}
+"""503 and 500: test_store.py reaches these, on databases that fail."""
+
+
+def item(elements: str) -> Callable[[Neto], Answer]:
+    """UpdateCustomerLog of log 1 with these elements, in JSON."""
+    return lambda neto: neto.post(UPDATE, json_call(f'{{"LogID": 1, {elements}}}'))
+
+
+def find(filters: str, selectors: str = '"LogID"') -> Callable[[Neto], Answer]:
+    body = f'{{"Filter": {{{filters}, "OutputSelector": {selectors}}}}}'
+    return lambda neto: neto.post(GET, body.encode())
+
+
+def post(body: bytes, **headers: str | None) -> Callable[[Neto], Answer]:
+    sent = {name.replace("__", "-"): value for name, value in headers.items()}
+    return lambda neto: neto.post(UPDATE, body, sent)  # type: ignore[arg-type]
+
+
+def doubled_key(neto: Neto) -> Answer:
+    headers = [("NETOAPI_ACTION", GET), ("NETOAPI_KEY", KEY), ("NETOAPI_KEY", KEY)]
+    answer = neto.http.post("/do/WS/NetoAPI", headers=headers)
+    return Answer(answer.status_code, answer.headers, answer.content)
+
+
+def put(neto: Neto) -> Answer:
+    answer = neto.http.put("/do/WS/NetoAPI")
+    return Answer(answer.status_code, answer.headers, answer.content)
+
+
+def stop_half_way(neto: Neto) -> Answer:
+    url = httpx.URL(neto.url)
+    head = f"POST /do/WS/NetoAPI HTTP/1.1\r\nHost: x\r\nNETOAPI_KEY: {KEY}\r\n"
+    head += f"NETOAPI_ACTION: {GET}\r\nAccept: application/json\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection((url.host, url.port), timeout=10) as connection:
+        connection.sendall(head.encode() + b"{")
+        answer = b""
+        while piece := connection.recv(65_536):
+            answer += piece
+    top, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = top.decode().split("\r\n")
+    headers = httpx.Headers([tuple(line.split(": ", 1)) for line in lines])
+    return Answer(int(status.split()[1]), headers, body)
+
+
+REACHED: dict[str, Callable[[Neto], Answer]] = {
+    "CL001": lambda neto: neto.update("json", {"Notes": "x"}),
+    "CL002": lambda neto: neto.update("json", {"LogID": 99, "Notes": "x"}),
+    "CL003": lambda neto: neto.call(
+        "json", ADD, {"CustomerLogs": {"CustomerLog": {"Username": "bob"}}}
+    ),
+    "CL004": item('"Revision": 9'),
+    "CL005": post(json_call("[3]")),
+    "CL006": item('"Nota": "x"'),
+    "CL010": item(f'"FollowUpType": "{"x" * 51}"'),
+    "CL011": item('"Revision": "1_0"'),
+    "CL012": item('"Status": "Done"'),
+    "CL013": item('"LastContacted": "soon"'),
+    "CL014": item(r'"Notes": "\u0000"'),
+    "CL015": post(
+        xml_call("<CustomerLog><LogID>1</LogID><Notes>a</Notes><Notes>b</Notes></CustomerLog>")
+    ),
+    "CL016": item('"Notes": true'),
+    "CL020": post(b""),
+    "CL030": find('"Colour": "red"'),
+    "CL031": find('"Page": 0'),
+    "CL032": find('"LogID": 1', '"Colour"'),
+    "CL033": find('"LogIDAfter": [1, 2]'),
+    "CL034": lambda neto: neto.post(GET, b'{"Filter": []}'),
+    "CL035": find('"LogID": []'),
+    "RC001": post(b"", NETOAPI_KEY="rk_unknown"),
+    "RC002": post(b"", NETOAPI_KEY=None),
+    "RC003": post(b"", Authorization="Bearer another"),
+    "RC004": doubled_key,
+    "RC005": lambda neto: neto.post(UPDATE, b"", {"NETOAPI_KEY": neto.new_key(may=["read"])}),
+    "RC006": post(b"", NETOAPI_ACTION=None),
+    "RC007": post(b"", NETOAPI_ACTION="DeleteCustomerLog"),
+    "RC008": post(b"<AddCustomerLog/>"),
+    "RC010": post(b"{oops"),
+    "RC011": post(b"<oops"),
+    "RC012": post(b"oops"),
+    "RC013": post(b"<!DOCTYPE x><x/>"),
+    "RC014": post(b"{}", Content__Encoding="gzip"),
+    "RC015": post(b'{"a":' * 50 + b"1" + b"}" * 50),
+    "RC016": post(json_call("[" + "{}," * 9 + "{}]")),
+    "RC017": put,
+    "RC018": stop_half_way,
+    "RC019": post(gzip.compress(b" " * 100_000), Content__Encoding="gzip"),
+    "RC020": post(b"{}", Content__Encoding="br"),
+}
+
+
+@pytest.fixture(scope="module")
+def strict(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neto]:
+    """A server with low limits, and log 1."""
+    path = tmp_path_factory.mktemp("strict") / "recontact.db"
+    shutil.copy(template, path)
+    limits = {"item_limit": 9, "body_limit": 50_000, "request_timeout": 0.2}
+    with serving(path, TestClock(), **limits) as neto:
+        neto.add({"Notes": "one"})
+        yield neto
+
+
+def test_every_message_of_the_catalogue_is_in_the_table() -> None:
+    assert REACHED.keys() | OTHERS_REACH == CATALOGUE.keys()
+
+
+@pytest.mark.parametrize("code", sorted(REACHED))
+def test_each_message_is_reached_and_explains_itself(strict: Neto, code: str) -> None:
+    entry = CATALOGUE[code]
+
+    answer = REACHED[code](strict)
+
+    assert answer.status == entry.http_status
+    if entry.severity is Severity.WARNING:
+        (message,) = answer.warnings
+        assert list(message) == ["Message", "SeverityCode"]
+        assert "item 1" in message["Message"]
+    else:
+        assert answer.codes == [code]
+        (message,) = answer.errors
+        assert list(message) == ["Message", "SeverityCode", "Description"]
+        assert re.fullmatch(rf".*[.…>}}] \[{code}\]", message["Description"], re.DOTALL)
+    assert answer.ack == message["SeverityCode"] == entry.severity.value
+    assert 5 < len(message["Message"]) < 150
+    assert "{" not in message["Message"]
+
+
+@pytest.mark.parametrize("code", sorted(c for c in REACHED if c < "CL020" and c != "CL006"))
+def test_an_error_of_an_item_says_which(strict: Neto, code: str) -> None:
+    (error,) = REACHED[code](strict).errors
+
+    has_log_id = code not in ("CL001", "CL003", "CL005")
+    assert re.match(r"Item 1 \(LogID \d+\): " if has_log_id else "Item 1: ", error["Description"])
+
+
+def test_the_codes_of_the_catalogue_are_its_keys_and_every_text_ends_as_a_sentence() -> None:
+    for code, entry in CATALOGUE.items():
+        assert entry.code == code
+        assert re.fullmatch(r"(CL|RC)\d{3}", code)
+        assert (code < "D") == (entry.http_status == 200)
+        assert entry.cause.endswith(".")
+        assert entry.way_out.endswith(".")
+        assert not entry.text.endswith(".")
