@@ -1,0 +1,117 @@
+"""A server to measure, and wrk to load it."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from seeding import KEY, LOGS
+
+from recontact.config import PREFIX
+
+HERE = Path(__file__).parent
+RECONTACT = ("-m", "recontact")
+BARE_HTTP = (str(HERE / "bare_http.py"),)
+RECORDING = (str(HERE / "recording.py"),)
+
+_FIRST_CALL = '{"CustomerLogs":{"CustomerLog":[{"LogID":1,"Notes":"The first call"}]}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """
+    What wrk saw. acknowledged: requests answered with 200 and Ack Success; lost: with nothing.
+
+    p50, p99: milliseconds of a request.
+    """
+
+    requests: int
+    acknowledged: int
+    lost: int
+    seconds: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers. start: seconds to its first answer, which had `answer` bytes."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    start: float
+    answer: int
+
+    def load(
+        self, seconds: int, *, format: str = "json", items: int = 1, connections: int = 32
+    ) -> Load:
+        """Send UpdateCustomerLog on all connections, each call as the one before is answered."""
+        run = time.monotonic_ns() % 10**9  # no two runs send the same values
+        command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
+        command += ["--timeout=30s", f"--script={HERE / 'update.lua'}"]
+        command += [f"http://127.0.0.1:{self.port}/do/WS/NetoAPI", "--"]
+        command += [format, str(items), str(LOGS), KEY, str(run)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return Load(**json.loads(said.splitlines()[-1]))
+
+    def megabytes(self) -> float:
+        """The memory that it holds (RSS)."""
+        command = ["ps", "-o", "rss=", "-p", str(self.process.pid)]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout) / 1024
+
+
+@contextmanager
+def serve(database: Path, program: tuple[str, ...] = RECONTACT) -> Iterator[Server]:
+    """`recontact serve`, or another program that takes its arguments; gone at the end."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, *program, "serve", "--port", str(port)]
+    log = database.with_suffix(".log")  # gets a line for each request, as journald would
+    with log.open("wb") as stderr:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [*command, "--database", f"sqlite:///{database}"],
+            cwd=database.parent,
+            env={name: v for name, v in os.environ.items() if not name.startswith(PREFIX)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        try:
+            while not (answer := _first_answer(port)):
+                if process.poll() is not None:
+                    sys.exit(f"The server ended before it answered:\n{log.read_text()}")
+                time.sleep(0.01)
+            yield Server(process, port, time.perf_counter() - started, answer)
+        finally:
+            process.terminate()
+            try:
+                process.wait(40)  # it finishes what it accepted
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _first_answer(port: int) -> int:
+    """Call UpdateCustomerLog; how many bytes the answer has, 0 when there was none."""
+    headers = {"NETOAPI_ACTION": "UpdateCustomerLog", "NETOAPI_KEY": KEY}
+    headers["Accept"] = "application/json"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("POST", "/do/WS/NetoAPI", _FIRST_CALL, headers)
+        answer = connection.getresponse()
+        body = answer.read()
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+    if answer.status != 200 or b'"Ack":"Success"' not in body:
+        sys.exit(f"The first call was answered {answer.status}: {body.decode()}")
+    return len(answer.headers.as_bytes()) + len(body)
