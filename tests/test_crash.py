@@ -10,9 +10,11 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 import time
 import zlib
@@ -20,6 +22,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from conftest import KEY, Neto, Served, served
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "5"))
@@ -111,8 +114,11 @@ class Writer:
             return False
         answer = json.loads(body)
         if response.status == 503:
-            assert answer["Messages"]["Error"][0]["Message"] == "Not saved", answer
-            return True
+            message = answer["Messages"]["Error"][0]["Message"]
+            assert message in ("Not saved", "Outcome unknown")
+            if message == "Outcome unknown":
+                self.unanswered = call
+            return message == "Not saved"
         assert (response.status, answer["Ack"]) == (200, "Success"), answer
         log_ids = [int(log["LogID"]) for log in answer.get("CustomerLog", [])]
         self.settle(call, log_ids)
@@ -271,6 +277,28 @@ def test_what_was_acknowledged_survives_kill_9(database: Path) -> None:
         saved_unanswered += check(server.neto, writers, ledger)
     print(f"{saved_unanswered} calls were saved and not answered")
     assert len(ledger.answered) > 10 * ROUNDS, "the writers hardly wrote"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit another process")
+def test_a_disk_that_fails_under_load_takes_nothing_that_was_acknowledged(database: Path) -> None:
+    """Calls are run on top of a commit that then fails, and its outcome is unknown."""
+    chance = seeded()
+    ledger = Ledger()
+    writers = [Writer(f"w{n}", ledger, random.Random(chance.random())) for n in range(WRITERS)]
+    wal = database.with_name(database.name + "-wal")
+
+    with served(database) as server:
+        process = server.process.pid
+        _, most = resource.prlimit(process, resource.RLIMIT_FSIZE)
+        for _ in range(4):
+            threads = start(writers, server.url)
+            time.sleep(chance.uniform(0.05, 0.4))
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (wal.stat().st_size, most))
+            end(threads)
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))
+            check(server.neto, writers, ledger)
+        assert server.stop() == 0
+    assert len(ledger.answered) > 10
 
 
 def test_sigterm_under_load_answers_what_was_accepted_and_saves_nothing_else(

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -31,7 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from recontact.fields import Comparison, Status
 from recontact.messages import Condition, Query, RefusedError
-from recontact.model import CustomerLog, JournalEntry, Site, amend, new_log
+from recontact.model import CustomerLog, JournalEntry, Revision, Site, amend, new_log
 from recontact.store import Transaction, View, Work, keys, migrations, open_store, tables
 
 # This process must open the file with the store's own SQLite: with another one, closing it would
@@ -67,14 +67,20 @@ class Running:
         """What one work gives, or raises."""
         return self.run(self.store.submit(Work(site or self.site, run)))
 
-    def group(self, *works: Work[Any]) -> list[Any]:
-        """What works that wait at the same time give; what one raises is in its place."""
+    def group(self, *works: Work[Any], pauses: Sequence[float] = ()) -> list[Any]:
+        """
+        What works give that are submitted in this order; what one raises is in its place.
+
+        pauses: seconds after each; without them all wait together.
+        """
 
         async def together() -> list[Any]:
-            # All are submitted before the writer comes to run.
-            return await asyncio.gather(
-                *(self.store.submit(work) for work in works), return_exceptions=True
-            )
+            tasks = []
+            for work, pause in itertools.zip_longest(works, pauses, fillvalue=0):
+                tasks.append(asyncio.create_task(self.store.submit(work)))
+                if pause:
+                    await asyncio.sleep(pause)
+            return await asyncio.gather(*tasks, return_exceptions=True)
 
         return self.run(together())
 
@@ -166,9 +172,20 @@ VALUES = st.fixed_dictionaries(
         "notes": NOTES,
     },
 )
-# An item adds a log (None), or updates one by its place among those that are there, or nobody's.
+# An item adds a log (None), or updates one by its place among all of the site, or nobody's.
 ITEMS = st.lists(st.tuples(st.none() | st.integers(0, 5) | st.just("nobody's"), VALUES), max_size=6)
-END = st.sampled_from(["kept", "kept", "kept", "dropped", "raises", *("raises late", "fails")])
+END = st.sampled_from(["kept", "kept", "kept", "dropped", "raises", "raises late", "fails"])
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from([1, 1, 2]),  # the site
+        ITEMS,
+        END,
+        st.sampled_from([1, 1, 100]),  # the weight: what is heavy runs in the thread
+        st.sampled_from([0, 0, 0.001]),  # the pause after it, in which others are being committed
+    ),
+    min_size=1,
+    max_size=6,
+)
 
 
 @dataclass
@@ -178,6 +195,7 @@ class Call:
     site: int
     items: list[tuple[int | None, dict[str, Any]]]  # the LogID; None adds
     end: str
+    weight: int = 1
     request: bytes = field(default_factory=lambda: next(request_ids).to_bytes(16, "big"))
 
     @property
@@ -199,7 +217,7 @@ class Call:
 
     def work(self, site: Site) -> Work[list[Any]]:
         named = [log_id for log_id, _ in self.items if log_id is not None]
-        return Work(site, self._run, named, max(1, len(self.items)))
+        return Work(site, self._run, named, self.weight)
 
     def _run(self, tx: Transaction) -> list[Any]:
         """Each item's log as it is then, or None."""
@@ -219,9 +237,7 @@ class Call:
         if self.end == "raises":
             raise ZeroDivisionError(self.request)
         if self.end == "fails":
-            # The same revision twice: SQLite refuses the row.
-            log = add(tx, {}, self.request)
-            tx.put(tables.REVISIONS, Failing.revision(tx, log))
+            write_a_number_too_large(tx)
         if self.end != "dropped":
             tx.keep()
         if self.end == "raises late":
@@ -229,35 +245,25 @@ class Call:
         return results
 
 
-class Failing:
-    """Ways to make a statement fail for real."""
+def write_a_number_too_large(tx: Transaction) -> None:
+    log = add(tx, {})
+    tx.put(tables.REVISIONS, Revision(log.site, log.log_id, 2**63, tx.now, 1, bytes(16), {}))
 
-    @staticmethod
-    def revision(tx: Transaction, log: CustomerLog) -> Any:
-        """A revision whose number no column takes."""
-        from recontact.model import Revision
 
-        return Revision(log.site, log.log_id, 2**63, tx.now, 1, bytes(16), {})
+def write_half_a_character(tx: Transaction) -> None:
+    add(tx, {"notes": "\ud800"})
 
-    @staticmethod
-    def too_large(tx: Transaction) -> None:
-        log = add(tx, {})
-        tx.put(tables.REVISIONS, Failing.revision(tx, log))
 
-    @staticmethod
-    def lone_surrogate(tx: Transaction) -> None:
-        add(tx, {"notes": "\ud800"})
-
-    @staticmethod
-    def taken(tx: Transaction) -> None:
-        """A key that another row has: SQLite refuses the row."""
-        tx.put(tables.LOGS, new_log(tx.site.site, 1, {}, tx.now))
+def write_a_key_that_is_taken(tx: Transaction) -> None:
+    """Of the first log: the only one of the three that SQLite itself refuses."""
+    tx.put(tables.LOGS, new_log(tx.site.site, 1, {}, tx.now))
 
 
 class StoreMachine(RuleBasedStateMachine):
     """The store and a dictionary do the same; what the file holds tells the same story."""
 
     path: Path
+    template: bytes
 
     @initialize()
     def begin(self) -> None:
@@ -271,30 +277,32 @@ class StoreMachine(RuleBasedStateMachine):
         self.running: Running | None = None
         self.reopen()
 
-    template: bytes
-
     @rule()
     def reopen(self) -> None:
         if self.running:
             self.running.close()
         self.running = Running(self.path)
 
-    @rule(calls=st.lists(st.tuples(st.sampled_from([1, 1, 2]), ITEMS, END), min_size=1, max_size=6))
+    @rule(calls=CALLS)
     def submit(self, calls: list[Any]) -> None:
         assert self.running
         made = [
-            Call(site, [(self._log_id(site, which), values) for which, values in items], end)
-            for site, items, end in calls
+            Call(
+                site, [(self._log_id(site, which), values) for which, values in items], end, weight
+            )
+            for site, items, end, weight, _ in calls
         ]
-        results = self.running.group(*(call.work(self.running.sites[call.site]) for call in made))
+        works = [call.work(self.running.sites[call.site]) for call in made]
+        results = self.running.group(*works, pauses=[pause for *_, pause in calls])
         for call, result in zip(made, results, strict=True):
             self._settle(call, result)
 
     def _log_id(self, site: int, which: Any) -> int | None:
+        """A known LogID, or one that a call before in the same group may come to give."""
+        if which is None or which == "nobody's":
+            return None if which is None else 9_999_999_999
         known = sorted(self.logs[site])
-        if which is None:
-            return None
-        return known[which] if which != "nobody's" and which < len(known) else 9_999_999_999
+        return known[which] if which < len(known) else which + 1
 
     def _settle(self, call: Call, result: Any) -> None:
         if call.end.startswith("raises"):
@@ -464,7 +472,9 @@ def test_a_work_that_raises_harms_no_other_of_its_group(running: Running) -> Non
     assert [log.notes for log in running.read().values()] == ["one", "two"]
 
 
-@pytest.mark.parametrize("fail", [Failing.too_large, Failing.lone_surrogate, Failing.taken])
+@pytest.mark.parametrize(
+    "fail", [write_a_number_too_large, write_half_a_character, write_a_key_that_is_taken]
+)
 @pytest.mark.parametrize("place", [0, 1, 4])
 def test_a_statement_that_fails_fails_only_its_call(
     running: Running, fail: Callable[[Transaction], None], place: int
@@ -522,6 +532,85 @@ def test_works_that_wait_together_are_one_commit(tracer: "Tracer", running: Runn
 
     assert tracer.statements.count("COMMIT") == before + 1
     assert len(running.read()) == 51
+
+
+async def while_it_commits(
+    tracer: "Tracer", running: Running, held: Work[Any], then: Work[Any]
+) -> list[Any]:
+    """What two works give, or raise; the second comes while the first is being committed."""
+    committing, go_on = threading.Event(), threading.Event()
+    tracer.first["COMMIT"] = lambda: (committing.set(), go_on.wait(10))
+    one = asyncio.create_task(running.store.submit(held))
+    await asyncio.to_thread(committing.wait, 10)
+    two = asyncio.create_task(running.store.submit(then))
+    await asyncio.sleep(0.05)  # it may run now, on top of what is not saved yet
+    go_on.set()
+    return await asyncio.gather(one, two, return_exceptions=True)
+
+
+def test_nothing_is_built_on_a_write_whose_commit_failed(
+    tracer: "Tracer", running: Running
+) -> None:
+    running.add(notes="first")
+    with closing(driver.connect(running.path)) as other:
+        other.executescript(
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY);"
+            "CREATE TABLE child (id REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);"
+            "CREATE TRIGGER fails_late AFTER INSERT ON customer_log WHEN new.notes = 'fails late'"
+            " BEGIN INSERT INTO child VALUES (1); END"
+        )
+
+    def build_on(tx: Transaction) -> tuple[bool, int]:
+        if log := tx.log(2):
+            tx.save(amend(log, {"notes": "changed"}, tx.now), log, 1, bytes(16))
+        return keep(tx, (log is not None, add(tx, {"notes": "second"}).log_id))
+
+    failing = Work(running.site, lambda tx: keep(tx, add(tx, {"notes": "fails late"}).log_id))
+    error, result = running.run(
+        while_it_commits(tracer, running, failing, Work(running.site, build_on, [2]))
+    )
+
+    assert isinstance(error, RefusedError)
+    assert (error.message.code, error.retry_after) == ("RC031", None)
+    assert result == (False, 2)
+    assert [log.notes for log in running.read().values()] == ["first", "second"]
+    check_revisions(running.path, 1, running.read())
+
+
+def test_nothing_is_built_on_what_another_process_has_changed(
+    tracer: "Tracer", running: Running
+) -> None:
+    running.add(notes="a")
+
+    def append(text: str) -> Work[None]:
+        def run(tx: Transaction) -> None:
+            log = tx.log(1)
+            assert log
+            changed = amend(log, {"notes": f"{log.notes}{text}"}, tx.now)
+            keep(tx, tx.save(changed, log, 1, bytes(16)))
+
+        return Work(running.site, run, [1])
+
+    def another_process() -> None:
+        with closing(driver.connect(running.path, isolation_level=None)) as other:
+            other.executescript(
+                "BEGIN IMMEDIATE;"
+                "INSERT INTO revision SELECT site, log_id, revision + 1, 0, 1, zeroblob(16),"
+                """ json_object('notes', json_array(notes, notes || 'X')) FROM customer_log;"""
+                "UPDATE customer_log SET notes = notes || 'X', revision = revision + 1;"
+                "COMMIT"
+            )
+
+    async def all_three() -> None:
+        tracer.first["BEGIN IMMEDIATE"] = lambda: tracer.first.update(
+            {"BEGIN IMMEDIATE": another_process}
+        )
+        await while_it_commits(tracer, running, append("b"), append("c"))
+
+    running.run(all_three())
+
+    assert [log.notes for log in running.read().values()] == ["abXc"]
+    check_revisions(running.path, 1, running.read())
 
 
 def test_two_stores_on_one_file_give_no_log_id_twice(database: Path) -> None:
@@ -660,7 +749,7 @@ def test_entries_that_may_wait_outlive_a_group_that_fails(running: Running) -> N
     at = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
     def fail(tx: Transaction) -> None:
-        Failing.taken(tx)
+        write_a_key_that_is_taken(tx)
         tx.keep()
 
     running.add(notes="LogID 1 is taken")
@@ -854,11 +943,18 @@ class Tracer:
     path: Path
     connections: list[Any] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
+    first: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    """What to do, once, right before a statement."""
 
     def connected(self, connection: Any, _record: Any) -> None:
         if connection.execute("PRAGMA database_list").fetchone()[2] == str(self.path):
             self.connections.append(connection)
-            connection.set_trace_callback(self.statements.append)
+            connection.set_trace_callback(self._run)
+
+    def _run(self, sql: str) -> None:
+        self.statements.append(sql)
+        if sql in self.first:
+            self.first.pop(sql)()
 
 
 @pytest.fixture

@@ -113,12 +113,14 @@ class Committer:
         self._used: dict[int, datetime] = {}
         self._use_written = now()
         self._probe: asyncio.Future[bool] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # asking costs a system call each time
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
     def start(self) -> None:
         """Start, on the running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._commit_all())
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._commit_all())
 
     async def stop(self) -> None:
         """Finish what was accepted, and write what could wait."""
@@ -139,7 +141,7 @@ class Committer:
             why = "is stopping" if self._stopping else "has too many calls waiting"
             detail = f"The server {why}. Nothing was saved. Send the call again after a second."
             raise RefusedError("RC030", detail, retry_after=1)
-        loop = asyncio.get_running_loop()
+        loop = self._loop or asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting += 1
         self._works.append((work, future))
