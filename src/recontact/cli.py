@@ -6,7 +6,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any, NoReturn
 
@@ -48,6 +48,18 @@ def main() -> None:
         from recontact.store.errors import AddressError
 
         _fail(str(error), 2 if isinstance(error, AddressError) else 1)
+    finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    """Drop what stdout and stderr still hold for a reader who is gone, or the exit code is 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _fail(sentence: str, code: int = 1) -> NoReturn:
