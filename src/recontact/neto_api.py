@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from recontact import actions, gate, wire
 from recontact.actions import Action, Answer, Writing
-from recontact.body import ClientGoneError, drain, read_body, unpacked
+from recontact.body import ClientGoneError, Deadlines, drain, read_body, unpacked
 from recontact.clock import Clock, new_request_id
 from recontact.config import Config
 from recontact.fields import Shape, with_notes_limit
@@ -138,6 +138,7 @@ class NetoEndpoint:
         self._line = request_log()
         self._store = store
         self._config = config
+        self._deadlines = Deadlines(config.request_timeout)
         self._limits = wire.Limits(config.item_limit, config.nesting_limit)
         self._actions: dict[str, Action] = {
             name.lower(): replace(action, shape=with_notes_limit(action.shape, config.notes_limit))
@@ -196,7 +197,7 @@ class NetoEndpoint:
             receive,
             exchange.headers.get(b"content-length", b""),
             self._config.body_limit,
-            self._config.request_timeout,
+            self._deadlines,
         )
         exchange.body_read = True
         packed = exchange.headers.get(b"content-encoding", b"identity").lower()
