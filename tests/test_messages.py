@@ -9,11 +9,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import KEY, Answer, Neto, TestClock, json_call, serving, xml_call
+from conftest import KEY, Answer, Neto, TestClock, another_site, json_call, serving, xml_call
 
-from recontact.messages import CATALOGUE, Severity
+from recontact.catalogue import CATALOGUE, Severity
 
 ADD, UPDATE, GET = "AddCustomerLog", "UpdateCustomerLog", "GetCustomerLog"
+ADD_CUSTOMER = "AddCustomer"
 OTHERS_REACH = {"RC030", "RC031", "RC032"}
 """503 and 500: test_store.py reaches these, on databases that fail."""
 
@@ -21,6 +22,23 @@ OTHERS_REACH = {"RC030", "RC031", "RC032"}
 def item(elements: str) -> Callable[[Neto], Answer]:
     """UpdateCustomerLog of log 1 with these elements, in JSON."""
     return lambda neto: neto.post(UPDATE, json_call(f'{{"LogID": 1, {elements}}}'))
+
+
+def customer(elements: str) -> Callable[[Neto], Answer]:
+    """AddCustomer of a new one with these elements, in JSON."""
+    body = f'{{"Customer": {{"Username": "ana", {elements}}}}}'.encode()
+    return lambda neto: neto.post(ADD_CUSTOMER, body)
+
+
+def live(reach: Callable[[Neto], Answer]) -> Callable[[Neto], Answer]:
+    """The same, to a site that answers in the live dialect, with a log 1."""
+
+    def reach_live(neto: Neto) -> Answer:
+        with another_site(neto, "UTC", dialect="live") as site:
+            site.add({"Notes": "one"})
+            return reach(site)
+
+    return reach_live
 
 
 def find(filters: str, selectors: str = '"LogID"') -> Callable[[Neto], Answer]:
@@ -63,11 +81,12 @@ REACHED: dict[str, Callable[[Neto], Answer]] = {
     "CL001": lambda neto: neto.update("json", {"Notes": "x"}),
     "CL002": lambda neto: neto.update("json", {"LogID": 99, "Notes": "x"}),
     "CL003": lambda neto: neto.call(
-        "json", ADD, {"CustomerLogs": {"CustomerLog": {"Username": "bob"}}}
+        "json", ADD, {"CustomerLogs": {"CustomerLog": {"Username": "zoe"}}}
     ),
     "CL004": item('"Revision": 9'),
     "CL005": post(json_call("[3]")),
     "CL006": item('"Nota": "x"'),
+    "CL007": customer('"Username": "BOB"'),
     "CL010": item(f'"FollowUpType": "{"x" * 51}"'),
     "CL011": item('"Revision": "1_0"'),
     "CL012": item('"Status": "Done"'),
@@ -77,6 +96,8 @@ REACHED: dict[str, Callable[[Neto], Answer]] = {
         xml_call("<CustomerLog><LogID>1</LogID><Notes>a</Notes><Notes>b</Notes></CustomerLog>")
     ),
     "CL016": item('"Notes": true'),
+    "CL017": customer('"CreditLimit": "much"'),
+    "CL018": customer('"BillingAddress": "Main Street 1"'),
     "CL020": post(b""),
     "CL030": find('"Colour": "red"'),
     "CL031": find('"Page": 0'),
@@ -84,6 +105,13 @@ REACHED: dict[str, Callable[[Neto], Answer]] = {
     "CL033": find('"LogIDAfter": [1, 2]'),
     "CL034": lambda neto: neto.post(GET, b'{"Filter": []}'),
     "CL035": find('"LogID": []'),
+    "CL036": find('"Search": "?!"'),
+    "CL040": live(lambda neto: neto.update("json", {"LogID": 99, "Notes": "x"})),
+    "CL041": live(
+        lambda neto: neto.call("json", ADD, {"CustomerLogs": {"CustomerLog": {"Username": "zoe"}}})
+    ),
+    "CL042": live(item('"Status": "Done"')),
+    "CL043": live(item('"LastContacted": "soon"')),
     "RC001": post(b"", NETOAPI_KEY="rk_unknown"),
     "RC002": post(b"", NETOAPI_KEY=None),
     "RC003": post(b"", Authorization="Bearer another"),
@@ -108,12 +136,13 @@ REACHED: dict[str, Callable[[Neto], Answer]] = {
 
 @pytest.fixture(scope="module")
 def strict(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neto]:
-    """A server with low limits, and log 1."""
+    """A server with low limits, log 1, and customer Bob."""
     path = tmp_path_factory.mktemp("strict") / "recontact.db"
     shutil.copy(template, path)
     limits = {"item_limit": 9, "body_limit": 50_000, "request_timeout": 0.2}
     with serving(path, TestClock(), **limits) as neto:
         neto.add({"Notes": "one"})
+        assert neto.call("json", ADD_CUSTOMER, {"Customer": {"Username": "Bob"}}).ack == "Success"
         yield neto
 
 
@@ -131,7 +160,8 @@ def test_each_message_is_reached_and_explains_itself(strict: Neto, code: str) ->
     if entry.severity is Severity.WARNING:
         (message,) = answer.warnings
         assert list(message) == ["Message", "SeverityCode"]
-        assert "item 1" in message["Message"]
+        # The real service names what it cannot find, and no more.
+        assert "item 1" in message["Message"] or message["Message"].startswith("Cannot find ")
     else:
         assert answer.codes == [code]
         (message,) = answer.errors
@@ -146,8 +176,12 @@ def test_each_message_is_reached_and_explains_itself(strict: Neto, code: str) ->
 def test_an_error_of_an_item_says_which(strict: Neto, code: str) -> None:
     (error,) = REACHED[code](strict).errors
 
-    has_log_id = code not in ("CL001", "CL003", "CL005")
-    assert re.match(r"Item 1 \(LogID \d+\): " if has_log_id else "Item 1: ", error["Description"])
+    name = ""
+    if code in ("CL007", "CL017", "CL018"):
+        name = r" \(Username \w+\)"
+    elif code not in ("CL001", "CL003", "CL005"):
+        name = r" \(LogID \d+\)"
+    assert re.match(f"Item 1{name}: ", error["Description"])
 
 
 def test_the_codes_of_the_catalogue_are_its_keys_and_every_text_ends_as_a_sentence() -> None:

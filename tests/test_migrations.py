@@ -36,7 +36,7 @@ down_revision = "{head}"
 def upgrade():
     op.create_table("staff", sa.Column("staff_id", sa.Integer(), primary_key=True))
     {amid}
-    op.add_column("site", sa.Column("dialect", sa.Text(), server_default="documented"))
+    op.add_column("site", sa.Column("colour", sa.Text(), server_default="none"))
 """
 
 # The same in a process of its own: the argument is the file, then the folder of the later release.
@@ -83,7 +83,7 @@ def open_and_close(path: Path) -> None:
 
 
 class Content(NamedTuple):
-    """What is in a file: its schema and its rows."""
+    """What is in a file: its schema and its rows, but for the search's index, which is SQLite's."""
 
     schema: dict[str, Any]
     rows: dict[str, list[Any]]
@@ -105,7 +105,7 @@ def content(path: Path) -> Content:
             )
             for name, without_rowid in file.execute(
                 "SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"
-                " AND name NOT LIKE 'sqlite_%'"
+                " AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'log_search%'"
             )
         }
         return Content(
@@ -143,7 +143,11 @@ def test_a_new_database_is_what_the_tables_say(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{migrated}")
     with engine.connect() as connection:
         # Defaults are compared below: Alembic takes '' in SQLite for another than "".
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {
+            "compare_type": True,
+            "include_name": lambda name, *_: not str(name).startswith("log_search"),
+        }
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, tables.metadata) == []
     engine.dispose()
     schema = content(migrated).schema
@@ -165,6 +169,9 @@ def test_the_migrations_go_back_to_nothing_and_up_again(tmp_path: Path) -> None:
             go = command.downgrade if revision == "base" else command.upgrade
             go(migrations.config(connection), revision)
             names = set(sa.inspect(connection).get_table_names()) - {"alembic_version"}
+            index = {name for name in names if name.startswith("log_search")}
+            names -= index
+        assert bool(index) == (revision == "head")
         assert names == (set() if revision == "base" else set(tables.metadata.tables))
     engine.dispose()
 
@@ -269,6 +276,29 @@ def test_a_database_that_is_served_is_not_upgraded_under_its_server(
 
     assert content(shop).rows["alembic_version"] != [("later",)]
     assert copies(shop) == []
+
+
+def test_an_upgrade_from_the_first_schema_keeps_its_logs_and_finds_them(tmp_path: Path) -> None:
+    path = tmp_path / "first.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(migrations.config(connection), "0001")
+        for row in (
+            "site (site, name, zone, created_at) VALUES (1, 'Shop', 'UTC', 0)",
+            "customer_log (site, log_id, notes, status, date_added, date_updated, revision)"
+            " VALUES (1, 1, 'forty chairs', 'Completed', 0, 0, 1)",
+        ):
+            connection.exec_driver_sql(f"INSERT INTO {row}")
+        connection.exec_driver_sql("UPDATE site SET next_log_id = 2")
+    engine.dispose()
+
+    with served(path) as server:
+        assert server.neto.get(Search="chairs").log_ids == ["1"]
+        assert server.neto.add({"Notes": "another chair"}) == [2]
+        added = server.neto.call("json", "AddCustomer", {"Customer": {"Username": "bob"}})
+        assert added.ack == "Success"
+        assert server.stop() == 0
+    assert [copy.name for copy in copies(path)] == ["first.db.before-upgrade-from-0001"]
 
 
 # -- what is refused -----------------------------------------------------------------------------

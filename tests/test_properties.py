@@ -11,12 +11,13 @@ from conftest import FORMATS, Answer, Neto, from_xml, to_body, to_xml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from recontact import wire
+from recontact import actions, wire
+from recontact.catalogue import CATALOGUE
 from recontact.fields import ADD_CUSTOMER_LOG, GET_CUSTOMER_LOG, UPDATE_CUSTOMER_LOG, Shape
-from recontact.messages import CATALOGUE, Format, Reply
+from recontact.messages import Format, Reply
 from recontact.values import quote, quote_name
 
-ACTIONS = ("AddCustomerLog", "UpdateCustomerLog", "GetCustomerLog")
+ACTIONS = tuple(actions.ACTIONS)
 TEXTS = ("AllocatedTo", "FollowUpType", "CustomerName", "Notes")
 
 through_http = settings(
@@ -46,7 +47,7 @@ def is_well_formed(answer: Answer, accept: str) -> bool:
 
 
 accepts = st.sampled_from(["application/json", "text/xml"])
-actions = st.sampled_from(ACTIONS)
+any_action = st.sampled_from(ACTIONS)
 
 
 # -- any bytes ---------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ bodies = st.one_of(
 
 @through_http
 @given(
-    body=bodies, action=actions, accept=accepts, packed=st.sampled_from([None, "right", "wrong"])
+    body=bodies, action=any_action, accept=accepts, packed=st.sampled_from([None, "right", "wrong"])
 )
 def test_any_bytes_get_a_well_formed_answer(
     shared: Neto, body: bytes, action: str, accept: str, packed: str | None
@@ -170,7 +171,7 @@ json_calls = st.one_of(
 
 
 @through_http
-@given(tree=json_calls, action=actions, accept=accepts)
+@given(tree=json_calls, action=any_action, accept=accepts)
 @example(tree={"CustomerLogs": {"CustomerLog": [3]}}, action="UpdateCustomerLog", accept="text/xml")
 def test_any_json_gets_a_well_formed_answer(
     shared: Neto, tree: Any, action: str, accept: str
@@ -194,7 +195,7 @@ xml_trees = st.recursive(
 
 
 @through_http
-@given(tree=xml_trees, action=actions, accept=accepts)
+@given(tree=xml_trees, action=any_action, accept=accepts)
 def test_any_xml_gets_a_well_formed_answer(
     shared: Neto, tree: Any, action: str, accept: str
 ) -> None:
@@ -318,10 +319,10 @@ elements = st.dictionaries(
     facts=st.lists(st.tuples(st.sampled_from(sorted(CATALOGUE)), any_text), max_size=4),
 )
 def test_an_answer_that_is_encoded_and_parsed_is_the_same(records: Any, facts: Any) -> None:
-    reply = Reply("GetCustomerLog", "CustomerLog", records)
-    every = ("element", "key", "value", "action", "header", "root", "record", "item", "method")
+    reply = Reply("GetCustomerLog", "CustomerLog", records=records)
+    every = ("element", "key", "value", "action", "header", "root", "record", "item", "kept")
     for code, text in facts:
-        shown = dict.fromkeys((*every, "encoding", "request"), quote_name(text))
+        shown = dict.fromkeys((*every, "encoding", "request", "method"), quote_name(text))
         reply.add([CATALOGUE[code].message(f"Item 1: got {quote(text)}.", **shown)])
     now = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 

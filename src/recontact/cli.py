@@ -1,4 +1,4 @@
-"""The command line: run the server, and make, list and revoke keys."""
+"""The command line: run the server, and manage its sites and keys."""
 
 import gc
 import os
@@ -29,6 +29,12 @@ key_app = typer.Typer(
     help="What lets integrations in.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(key_app, name="key")
+site_app = typer.Typer(
+    help="The shops whose logs are kept, apart from each other.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(site_app, name="site")
 
 Database = Annotated[
     str | None, typer.Option(help="Where everything is kept (default: sqlite:///recontact.db)")
@@ -45,9 +51,9 @@ def main() -> None:
     try:
         app()
     except RecontactError as error:
-        from recontact.store.errors import AddressError
+        from recontact.store.errors import AddressError, SiteSettingError
 
-        _fail(str(error), 2 if isinstance(error, AddressError) else 1)
+        _fail(str(error), 2 if isinstance(error, AddressError | SiteSettingError) else 1)
     finally:
         _let_go()
 
@@ -335,46 +341,13 @@ def key_list(
         }
         for key in known
     ]
-    if json:
-        import msgspec
-
-        print(msgspec.json.encode(rows).decode())
-    else:
-        _print_table(rows, "No keys yet: make one with recontact key create.")
-
-
-@contextmanager
-def _database(url: str | None) -> Iterator[Any]:
-    """A transaction on the database that the settings name."""
-    from recontact.store import open_store
-
-    config = _config(database=url)
-    with (
-        closing(open_store(config.database, now=SYSTEM.now)) as store,
-        store.begin() as connection,
-    ):
-        yield connection
+    _print_rows(rows, json, "No keys yet: make one with recontact key create.")
 
 
 def _state(key: Any, now: datetime) -> str:
     if key.revoked_at is not None:
         return "revoked"
     return "valid" if key.is_valid(now) else "expired"
-
-
-def _print_table(rows: list[dict[str, Any]], empty: str) -> None:
-    if not rows:
-        print(empty)
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*(name.capitalize() for name in rows[0]), box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    # A username may look like markup.
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
 
 
 @key_app.command("revoke")
@@ -392,3 +365,133 @@ def key_revoke(
     with _database(database) as connection:
         keys.revoke_key(connection, number, SYSTEM.now())
     print(f"Key {number} is revoked.")
+
+
+# -- sites -------------------------------------------------------------------------------------
+
+_ZONE = typer.Option(help="Its time zone, by IANA name: Australia/Sydney. Days are days there.")
+_DIALECT = typer.Option(
+    help="How it answers: documented, or live, as the real service was seen to."
+)
+_ORIGINS = typer.Option(
+    help="Whose pages may call it from a browser: https://shop.example, several with blanks; '' "
+    "for none."
+)
+
+
+@site_app.command("create")
+def site_create(
+    name: Annotated[str, typer.Option(help="What it is called.")],
+    zone: Annotated[str, _ZONE] = "UTC",
+    dialect: Annotated[str, _DIALECT] = "documented",
+    cors_origins: Annotated[str, _ORIGINS] = "",
+    database: Database = None,
+) -> None:
+    """
+    Make another site, with logs, customers and keys of its own.
+
+    Example: recontact site create --name Harbour --zone Australia/Sydney
+    """
+    from recontact.store import keys
+
+    with _database(database) as connection:
+        number = keys.add_site(
+            connection,
+            name,
+            zone,
+            SYSTEM.now(),
+            dialect=dialect,
+            cors_origins=cors_origins.split(),
+        )
+    print(f"Site {number}, {name}. Make a key for it: recontact key create --site {number}")
+
+
+@site_app.command("set")
+def site_set(
+    site: SiteName = None,
+    name: Annotated[str | None, typer.Option(help="What it is called.")] = None,
+    zone: Annotated[str | None, _ZONE] = None,
+    dialect: Annotated[str | None, _DIALECT] = None,
+    cors_origins: Annotated[str | None, _ORIGINS] = None,
+    database: Database = None,
+) -> None:
+    """
+    Change a site. A running server takes it up within a second.
+
+    Example: recontact site set --dialect live
+    """
+    from recontact.store import keys
+
+    origins = None if cors_origins is None else cors_origins.split()
+    changed = {"name": name, "zone": zone, "dialect": dialect, "cors_origins": origins}
+    if not any(value is not None for value in changed.values()):
+        _fail("Nothing to set: give --name, --zone, --dialect or --cors-origins.", 2)
+    with _database(database) as connection:
+        found = keys.find_site(connection, site)
+        keys.set_site(connection, found, **changed)
+        found = keys.sites(connection)[found.site]
+    print(f"Site {found.site}, {found.name}: {found.zone.key}, {found.dialect}.")
+
+
+@site_app.command("list")
+def site_list(
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    database: Database = None,
+) -> None:
+    """
+    Show the sites.
+
+    Example: recontact site list --json
+    """
+    from recontact.store import keys
+
+    with _database(database) as connection:
+        known = keys.sites(connection)
+    rows = [
+        {
+            "site": site.site,
+            "name": site.name,
+            "zone": site.zone.key,
+            "dialect": site.dialect.value,
+            "cors origins": " ".join(sorted(site.cors_origins)),
+        }
+        for site in known.values()
+    ]
+    _print_rows(rows, json, "No sites yet: recontact serve makes the first one.")
+
+
+# -- what both need ----------------------------------------------------------------------------
+
+
+@contextmanager
+def _database(url: str | None) -> Iterator[Any]:
+    """A transaction on the database that the settings name."""
+    from recontact.store import open_store
+
+    config = _config(database=url)
+    with (
+        closing(open_store(config.database, now=SYSTEM.now)) as store,
+        store.begin() as connection,
+    ):
+        yield connection
+
+
+def _print_rows(rows: list[dict[str, Any]], json: bool, empty: str) -> None:
+    """Show rows to people, or as JSON to programs; `empty` says what to do where there are none."""
+    if json:
+        import msgspec
+
+        print(msgspec.json.encode(rows).decode())
+        return
+    if not rows:
+        print(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(name.capitalize() for name in rows[0]), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    # A username may look like markup.
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)

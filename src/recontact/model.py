@@ -1,22 +1,25 @@
 """
-CustomerLog, Revision and JournalEntry, and what a change does to them.
+CustomerLog, Customer, their revisions and JournalEntry, and what a change does to them.
 
 Records are msgspec Structs: a frozen dataclass of 13 fields takes 3 us to make and 5 us to replace,
 a Struct a tenth of that, and each call makes half a dozen.
 """
 
+import re
 import unicodedata
 import zlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from recontact.fields import Changes
-from recontact.values import Status
+from recontact.fields import CUSTOMER_DETAILS, Changes
+from recontact.values import CustomerType, Status
 
 
 class CustomerLog(Struct, frozen=True):
@@ -41,15 +44,61 @@ class CustomerLog(Struct, frozen=True):
     date_updated: datetime
     revision: int
 
+    def value(self, key: str) -> Any:
+        """The value of that field."""
+        return getattr(self, key)
+
+
+class Customer(Struct, frozen=True):
+    """
+    One customer of a site: `details` has each element of `CUSTOMER_DETAILS` that has a value.
+
+    Times are aware, in UTC, to the second. `revision` counts its writes from 1.
+    """
+
+    site: int
+    customer_id: int
+    username: str
+    details: dict[str, Any]
+    date_added: datetime
+    date_updated: datetime
+    revision: int
+
+    @property
+    def username_folded(self) -> str:
+        """What tells customers apart."""
+        return fold(self.username)
+
+    def value(self, key: str) -> Any:
+        """The value of that field; None also for what we hold no data of."""
+        return self.details.get(key) if key in CUSTOMER_DETAILS else getattr(self, key, None)
+
+
+class Dialect(StrEnum):
+    """How a site answers: as documented, or as the real service was seen to (SPEC §2)."""
+
+    DOCUMENTED = "documented"
+    LIVE = "live"
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One shop: its number, its name, its IANA time zone, and the origins that CORS lets in."""
+    """
+    One shop: its number, its name, its IANA time zone, how it answers, and whom CORS lets in.
+
+    cors_origins: as the header Origin has them, `https://shop.example`.
+    """
 
     site: int
     name: str
     zone: ZoneInfo
+    dialect: Dialect = Dialect.DOCUMENTED
     cors_origins: frozenset[str] = frozenset()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it answers, and judges, as the real service was seen to."""
+        return self.dialect is Dialect.LIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +130,23 @@ CHANGEABLE = tuple(
     for name in CustomerLog.__struct_fields__
     if name not in {"site", "log_id", "date_added", "date_updated", "revision"}
 )
-"""The attributes that a revision can change."""
+"""The attributes of a log that a revision can change."""
+
+LOG_DEFAULTS: Final = {"status": Status.REQUIRE_RECONTACT}
+"""What a new log has unless it is sent."""
+
+CUSTOMER_DEFAULTS: Final = {
+    "type": CustomerType.CUSTOMER,
+    "active": True,
+    "newsletter_subscriber": False,
+    "on_credit_hold": False,
+}
+"""What a new customer has unless it is sent."""
 
 
 def new_log(site: int, log_id: int, changes: Changes, now: datetime) -> CustomerLog:
-    """The log that `changes` describe, at revision 1; Status is Require Recontact unless sent."""
-    values: dict[str, Any] = dict.fromkeys(CHANGEABLE)
-    values["status"] = Status.REQUIRE_RECONTACT
+    """The log that `changes` describe, at revision 1."""
+    values: dict[str, Any] = dict.fromkeys(CHANGEABLE) | LOG_DEFAULTS
     values.update(changes)
     return CustomerLog(
         site=site, log_id=log_id, date_added=now, date_updated=now, revision=1, **values
@@ -96,14 +155,46 @@ def new_log(site: int, log_id: int, changes: Changes, now: datetime) -> Customer
 
 def amend(log: CustomerLog, changes: Changes, now: datetime) -> CustomerLog:
     """`log` with `changes` applied, one revision on; `log` itself when they change nothing."""
-    changed = {
-        key: value
-        for key, value in changes.items()
-        if key in CHANGEABLE and not same(getattr(log, key), value)
-    }
+    changed = _changed(log, changes, CHANGEABLE)
     if not changed:
         return log
     return replace(log, **changed, date_updated=now, revision=log.revision + 1)
+
+
+def new_customer(site: int, customer_id: int, changes: Changes, now: datetime) -> Customer:
+    """The customer that `changes` describe, at revision 1."""
+    return Customer(
+        site=site,
+        customer_id=customer_id,
+        username=changes["username"],
+        details=_details({**CUSTOMER_DEFAULTS, **changes}),
+        date_added=now,
+        date_updated=now,
+        revision=1,
+    )
+
+
+def amend_customer(customer: Customer, changes: Changes, now: datetime) -> Customer:
+    """`customer` with `changes` applied, one revision on; itself when they change nothing."""
+    changed = _changed(customer, changes, CUSTOMER_DETAILS)
+    if not changed:
+        return customer
+    details = _details({**customer.details, **changed})
+    return replace(customer, details=details, date_updated=now, revision=customer.revision + 1)
+
+
+def _changed(
+    record: CustomerLog | Customer, changes: Changes, keys: Collection[str]
+) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in changes.items()
+        if key in keys and not same(record.value(key), value)
+    }
+
+
+def _details(values: Changes) -> dict[str, Any]:
+    return {k: value for k, value in values.items() if value is not None and k in CUSTOMER_DETAILS}
 
 
 def same(one: Any, other: Any) -> bool:
@@ -129,19 +220,49 @@ class Revision(Struct, frozen=True):
     changes: dict[str, tuple[Any, Any]]
 
 
+class CustomerRevision(Struct, frozen=True):
+    """One change of one customer; as a Revision, but for the customer's ID."""
+
+    site: int
+    customer_id: int
+    number: int
+    at: datetime
+    key_id: int | None
+    request: bytes
+    changes: dict[str, tuple[Any, Any]]
+
+
 def revision_of(
     before: CustomerLog | None, after: CustomerLog, key_id: int | None, request: bytes
 ) -> Revision:
     """The revision that made `after` of `before` (None: of nothing)."""
-    changes = {}
-    for key in CHANGEABLE:
-        old = getattr(before, key) if before is not None else None
-        new = getattr(after, key)
-        if old is not new and not same(old, new):
-            changes[key] = (old, new)
+    changes = _changes(before, after, CHANGEABLE)
     return Revision(
         after.site, after.log_id, after.revision, after.date_updated, key_id, request, changes
     )
+
+
+def customer_revision_of(
+    before: Customer | None, after: Customer, key_id: int | None, request: bytes
+) -> CustomerRevision:
+    """The revision that made `after` of `before` (None: of nothing)."""
+    changes = _changes(before, after, ("username", *CUSTOMER_DETAILS))
+    return CustomerRevision(
+        after.site, after.customer_id, after.revision, after.date_updated, key_id, request, changes
+    )
+
+
+R = TypeVar("R", CustomerLog, Customer)
+
+
+def _changes(before: R | None, after: R, keys: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+    changes = {}
+    for key in keys:
+        old = before.value(key) if before is not None else None
+        new = after.value(key)
+        if old is not new and not same(old, new):
+            changes[key] = (old, new)
+    return changes
 
 
 class JournalEntry(Struct, frozen=True):
@@ -185,10 +306,59 @@ def packed(body: bytes, flag: int) -> tuple[bytes, int]:
     return (body, 0) if len(body) < PACKED_FROM else (zlib.compress(body, 1), flag)
 
 
-def fold(text: str | None) -> str | None:
+def fold(text: str) -> str:
     """`text` as filters compare it: NFC, case-folded, NFC again (Unicode §3.13, D145)."""
-    if text is None:
-        return None
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+# -- search --------------------------------------------------------------------------------------
+
+SEARCHED: Final = ("customer_name", "username", "notes")
+"""The fields of a log that Search looks into."""
+
+_ASCII_WORD = re.compile("[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
+# Scripts that are written without blanks: kana, bopomofo, ideographs and their extensions.
+_UNSPACED = (
+    "[\u3040-\u30ff\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_RUNS = re.compile(f"({_UNSPACED}+)")
+LONGEST_WORD: Final = 64
+"""Characters of a word that count; the rest of what is longer is passed over, in a query too."""
+
+
+def words(text: str) -> list[str]:
+    """
+    The words of a text, for the index and for queries alike, in order.
+
+    NFKC, case-folded, marks removed; runs of letters and digits; of scripts that are written
+    without blanks each pair of characters (a lone one stands for itself).
+    """
+    if text.isascii():
+        return [word[:LONGEST_WORD] for word in _ASCII_WORD.findall(text.lower())]
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    plain = "".join(
+        c for c in unicodedata.normalize("NFD", folded) if unicodedata.category(c)[0] != "M"
+    )
+    found: list[str] = []
+    for word in _WORD.findall(unicodedata.normalize("NFC", plain)):
+        for run in _RUNS.split(word):
+            if _RUNS.fullmatch(run) and len(run) > 1:
+                found += (run[at : at + 2] for at in range(len(run) - 1))
+            elif run:
+                found.append(run[:LONGEST_WORD])
+    return found
+
+
+def searched(log: CustomerLog) -> str:
+    """What Search looks into, as one text."""
+    return "\n".join(filter(None, map(log.value, SEARCHED)))
+
+
+def finds(wanted: list[str], text: str) -> bool:
+    """Whether a search for the words `wanted` finds `text`: all occur, the last as a beginning."""
+    there = set(words(text))
+    *whole, last = wanted
+    return there.issuperset(whole) and any(word.startswith(last) for word in there)

@@ -23,7 +23,7 @@ from recontact.config import Config
 from recontact.fields import Shape, with_notes_limit
 from recontact.logger import request_log
 from recontact.messages import Call, Format, RefusedError, Reply
-from recontact.model import JournalEntry, Key
+from recontact.model import Dialect, JournalEntry, Key
 from recontact.model import packed as journal_form
 from recontact.store import Store
 from recontact.values import quote_name
@@ -48,13 +48,14 @@ class Exchange:
     started: float
     address: str
     path: str
+    dialect: Dialect
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     format: Format = Format.XML
     action: Action | None = None
     key: Key | None = None
     call: Call | None = None
     body: bytes = b""
-    kept: bytes = b""
+    kept: bytes | None = b""
     packed: int = 0
     body_read: bool = False
     extra: dict[str, str] = field(default_factory=dict)
@@ -62,11 +63,11 @@ class Exchange:
     ack: str = ""
 
     @classmethod
-    def begin(cls, scope: Scope, clock: Clock) -> "Exchange":
-        """A request that just arrived."""
+    def begin(cls, scope: Scope, clock: Clock, dialect: Dialect = Dialect.DOCUMENTED) -> "Exchange":
+        """A request that just arrived; it is answered in that dialect until its site is known."""
         at = clock.now()
         address = scope["client"][0] if scope.get("client") else ""
-        return cls(new_request_id(at), at, clock, clock.elapsed(), address, scope["path"])
+        return cls(new_request_id(at), at, clock, clock.elapsed(), address, scope["path"], dialect)
 
     def log(self, line: Callable[..., None]) -> None:
         """One line a request, without bodies and secrets."""
@@ -110,6 +111,7 @@ class Exchange:
     def entry(self, key: Key) -> JournalEntry:
         """The journal's entry, as far as it is known."""
         call, body = self.call, self.body
+        kept = self.kept if call else None
         return JournalEntry(
             site=key.site.site,
             request=self.id,
@@ -124,14 +126,14 @@ class Exchange:
             passed_over=tuple(map(quote_name, call.passed_over[:100])) if call else (),
             request_length=len(body),
             # Of what cannot be read nothing is kept: who knows what it holds.
-            request_hash=None if call else hashlib.sha256(body).digest(),
-            request_body=self.kept if call else None,
+            request_hash=hashlib.sha256(body).digest() if kept is None else None,
+            request_body=kept,
             packed=self.packed,
         )
 
 
 class NetoEndpoint:
-    """The ASGI app of the address. keyring: who may come in, replaced as keys come and go."""
+    """The ASGI app of the address; `take` tells it who may come in, as keys come and go."""
 
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
         self._clock = clock
@@ -144,11 +146,22 @@ class NetoEndpoint:
             name.lower(): replace(action, shape=with_notes_limit(action.shape, config.notes_limit))
             for name, action in actions.ACTIONS.items()
         }
-        self.keyring: gate.Keyring = {}
+        self._keyring: gate.Keyring = {}
+        self._dialect = Dialect.DOCUMENTED
+
+    def take(self, keyring: gate.Keyring) -> None:
+        """
+        Let in whom the keyring names, from now on.
+
+        Whoever has no key of any site is answered in the live dialect where all sites are live.
+        """
+        self._keyring = keyring
+        live = bool(keyring) and all(key.site.is_live for key in keyring.values())
+        self._dialect = Dialect.LIVE if live else Dialect.DOCUMENTED
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        exchange = Exchange.begin(scope, self._clock)
+        exchange = Exchange.begin(scope, self._clock, self._dialect)
         try:
             body = await self._answer(exchange, scope, receive)
         except RefusedError as refusal:
@@ -180,12 +193,15 @@ class NetoEndpoint:
             raise RefusedError("RC017", method=quote_name(scope["method"]))
         if doubled:
             raise RefusedError("RC004", header=doubled.upper())
-        key = exchange.key = gate.admit(headers, self.keyring, exchange.at)
+        key = exchange.key = gate.admit(headers, self._keyring, exchange.at)
+        exchange.dialect = key.site.dialect
         self._store.used(key.key_id, exchange.at)
         if action is None:
             raise self._no_action(name)
         gate.may(key, action.right, action.shape.action)
         call = await self._read_call(exchange, action.shape, receive)
+        if call.query is not None:
+            gate.may(key, "read", action.shape.action)
         if call.passed_over:
             exchange.extra["recontact-passed-over"] = _passed_over(call)
         answer = await self._run(exchange, action, call, key)
@@ -208,7 +224,8 @@ class NetoEndpoint:
             if packed != b"identity":
                 exchange.body = unpacked(body, self._config.body_limit)
             call = wire.decode(exchange.body, shape, self._limits, actions.ACTIONS)
-            exchange.kept, exchange.packed = journal_form(exchange.body, 1)
+            kept = wire.without_passwords(exchange.body, call.format, self._limits.nesting)
+            exchange.kept, exchange.packed = (None, 0) if kept is None else journal_form(kept, 1)
             return call
 
         aside = len(body) >= DECODED_ASIDE or packed != b"identity"
@@ -219,7 +236,7 @@ class NetoEndpoint:
         entry = exchange.entry(key)
 
         def encode(reply: Reply) -> bytes:
-            return wire.encode(reply, exchange.format, self._clock.now())
+            return wire.encode(reply, exchange.format, self._clock.now(), exchange.dialect)
 
         if isinstance(action, Writing):
             work = actions.writing(action, call, key.site, entry, encode, exchange.elapsed)
@@ -239,7 +256,9 @@ class NetoEndpoint:
         )
 
     def _refuse(self, exchange: Exchange, refusal: RefusedError) -> bytes:
-        reply = Reply(exchange.root, messages=[refusal.message], http_status=refusal.http_status)
+        as_seen = exchange.dialect is Dialect.LIVE and refusal.as_seen
+        http_status = 200 if as_seen else refusal.http_status
+        reply = Reply(exchange.root, messages=[refusal.message], http_status=http_status)
         exchange.http_status, exchange.ack = reply.http_status, reply.ack
         if refusal.retry_after is not None:
             exchange.extra["retry-after"] = str(refusal.retry_after)
@@ -248,7 +267,7 @@ class NetoEndpoint:
         if exchange.key is not None:
             entry = actions.journaled(exchange.entry(exchange.key), reply, exchange.elapsed())
             self._store.note(entry)
-        return wire.encode(reply, exchange.format, self._clock.now())
+        return wire.encode(reply, exchange.format, self._clock.now(), exchange.dialect)
 
     def _preflight(self, exchange: Exchange) -> bytes:
         """Answer OPTIONS. Which site is meant is not known yet, so the origin of any will do."""
@@ -266,7 +285,7 @@ class NetoEndpoint:
     def _is_listed(self, exchange: Exchange) -> bool:
         """Whether CORS lets the origin in: on the key's site, or without a key on any."""
         origin = exchange.headers.get(b"origin", b"").decode(errors="replace")
-        keys = [exchange.key] if exchange.key else self.keyring.values()
+        keys = [exchange.key] if exchange.key else self._keyring.values()
         return bool(origin) and any(origin in key.site.cors_origins for key in keys)
 
     async def _send(self, exchange: Exchange, receive: Receive, send: Send, body: bytes) -> None:

@@ -47,7 +47,7 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
         """Start the store and stop it, as the ASGI server says (ASGI lifespan protocol 2.0)."""
         await receive()
         store.start()
-        neto_api.keyring = await store.keys()
+        neto_api.take(await store.keys())
         refreshing = asyncio.create_task(_keep_fresh(neto_api, store))
         await send({"type": "lifespan.startup.complete"})
         with suppress(asyncio.CancelledError):  # the server ends by force
@@ -108,7 +108,7 @@ async def _keep_fresh(neto_api: NetoEndpoint, store: Store) -> None:
     while True:
         await asyncio.sleep(KEYS_EVERY)
         try:
-            neto_api.keyring = await store.keys()
+            neto_api.take(await store.keys())
         except Exception:  # whatever it is, a revoked key must not stay valid after it
             logger.exception("the keys could not be read")
 

@@ -1,5 +1,6 @@
 """The kinds of values on the wire: how each is read, and written back."""
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -13,6 +14,28 @@ class Status(StrEnum):
     REQUIRE_RECONTACT = "Require Recontact"
     RECONTACTING = "Recontacting"
     COMPLETED = "Completed"
+
+
+class CustomerType(StrEnum):
+    """What a customer is to the shop (documented)."""
+
+    CUSTOMER = "Customer"
+    PROSPECT = "Prospect"
+
+
+class Gender(StrEnum):
+    """A customer's gender, in the vendor's words (documented)."""
+
+    MALE = "male"
+    FEMALE = "female"
+    UNISEX = "unisex"
+
+
+class OrderType(StrEnum):
+    """The kind of order that a customer places unless they say otherwise (documented)."""
+
+    DROPSHIPPING = "dropshipping"
+    SALES = "sales"
 
 
 class Absent(Enum):
@@ -192,9 +215,9 @@ _NO_DATE = (
 _EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
 
 
-def _read_date(raw: Any) -> tuple[datetime, bool] | None:
+def _read_date(raw: Any) -> tuple[datetime, bool, bool] | None:
     """
-    The instant that a date or time names, in UTC, and whether a zone or a time of day was said.
+    The instant that a date or time names, in UTC; whether a time was said, and whether a zone.
 
     None for one sent empty. Raises WrongValueError.
     """
@@ -229,7 +252,7 @@ def _read_date(raw: Any) -> tuple[datetime, bool] | None:
             f"got {quote(text)}",
             quote(text),
         )
-    return moment, bool(utc or zone or moment.time() != _MIDNIGHT)
+    return moment, bool(h1 or h2), bool(utc or zone)
 
 
 _MIDNIGHT = datetime.min.time()
@@ -267,7 +290,13 @@ class DateTime:
 
 @dataclass(frozen=True, slots=True)
 class DayOrTime:
-    """A calendar day of the site (a `date`), or an instant in UTC (an aware `datetime`)."""
+    """
+    A calendar day of the site (a `date`), or an instant in UTC (an aware `datetime`).
+
+    midnight: whether 00:00:00 without a zone is a day too (SPEC §3, of DateRequiredFollowUp).
+    """
+
+    midnight: bool = True
 
     @property
     def documented(self) -> str:
@@ -277,8 +306,9 @@ class DayOrTime:
         found = _read_date(raw)
         if found is None:
             return None
-        moment, is_instant = found
-        return moment if is_instant else moment.date()
+        moment, timed, zoned = found
+        is_day = not timed or (self.midnight and not zoned and moment.time() == _MIDNIGHT)
+        return moment.date() if is_day else moment
 
     def write(self, value: date | datetime) -> str:
         if not isinstance(value, datetime):
@@ -286,27 +316,108 @@ class DayOrTime:
         return write_instant(value) + ("(UTC)" if value.time() == _MIDNIGHT else "")
 
 
-_WORDS: Final[dict[type[StrEnum], dict[str, StrEnum]]] = {
-    words: {word.lower(): word for word in words} for words in (Status,)
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day, as written: a time or a zone behind it does not move it to another day."""
+
+    @property
+    def documented(self) -> str:
+        return "DateTime"
+
+    def read(self, raw: Any) -> date | None:
+        found = _read_date(raw)
+        if found is None:
+            return None
+        return date.fromisoformat(_text_of(raw).strip()[:10])
+
+    def write(self, value: date) -> str:
+        return value.isoformat()
+
+
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Decimal:
+    """A number with or without a fraction; kept in the digits that were sent, as text."""
+
+    @property
+    def documented(self) -> str:
+        return "Decimal"
+
+    def read(self, raw: Any) -> str | None:
+        text = _text_of(raw).strip()
+        if not text:
+            return None
+        if not _DECIMAL.fullmatch(text):
+            raise WrongValueError(
+                "CL017",
+                "must be a number in plain digits, with at most 15 before the point and 6 behind "
+                f"it: 1250 or 12.50; got {quote(text)}",
+                quote(text),
+            )
+        return text
+
+    def write(self, value: str) -> str:
+        return value
+
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("true", "1", "y"), True),
+    **dict.fromkeys(("false", "0", "n", ""), False),
 }
 
 
 @dataclass(frozen=True, slots=True)
+class Boolean:
+    """True or False, as people and programs write it; sent empty, it is False."""
+
+    @property
+    def documented(self) -> str:
+        return "Boolean"
+
+    def read(self, raw: Any) -> bool:
+        if isinstance(raw, bool):
+            return raw
+        text = _text_of(raw).strip()
+        try:
+            return _BOOLEANS[text.lower()]
+        except KeyError:
+            raise WrongValueError(
+                "CL012", f"must be True or False; got {quote(text)}", quote(text)
+            ) from None
+
+    def write(self, value: bool) -> str:
+        return str(value)
+
+
+@functools.cache
+def _by_lower(words: type[StrEnum]) -> dict[str, StrEnum]:
+    return {word.lower(): word for word in words}
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
-    """One word of a closed list, without regard to case; sent empty, it changes nothing."""
+    """
+    One word of a closed list, without regard to case.
+
+    as_absent: words that leave things as they are. clears: whether it can be without a value;
+    where it cannot, sent empty it leaves things as they are.
+    """
 
     words: type[StrEnum]
     as_absent: tuple[str, ...] = ()
+    clears: bool = False
 
     @property
     def documented(self) -> str:
         return f"Enumeration({', '.join(self.words)})"
 
-    def read(self, raw: Any) -> StrEnum | Absent:
+    def read(self, raw: Any) -> StrEnum | Absent | None:
         text = _text_of(raw).strip()
         if not text or text in self.as_absent:
-            return ABSENT
-        if word := _WORDS[self.words].get(text.lower()):
+            return None if self.clears and not text else ABSENT
+        if word := _by_lower(self.words).get(text.lower()):
             return word
         raise WrongValueError(
             "CL012", f"must be one of {', '.join(self.words)}; got {quote(text)}", quote(text)

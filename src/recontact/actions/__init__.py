@@ -9,10 +9,14 @@ from msgspec.structs import replace
 
 from recontact import fields
 from recontact.actions.action import Action, Answering, Reading, Writing
+from recontact.actions.add_customer import add_customer
 from recontact.actions.add_customer_log import add_customer_log
+from recontact.actions.get_customer import get_customer
 from recontact.actions.get_customer_log import get_customer_log
+from recontact.actions.update_customer import update_customer
 from recontact.actions.update_customer_log import update_customer_log
-from recontact.messages import Call, Reply, Severity
+from recontact.catalogue import Severity
+from recontact.messages import Call, Reply
 from recontact.model import JournalEntry, Site, packed
 from recontact.store import Transaction, View, Work
 
@@ -25,6 +29,9 @@ ACTIONS: Final = MappingProxyType(
             Writing(fields.UPDATE_CUSTOMER_LOG, update_customer_log),
             Writing(fields.ADD_CUSTOMER_LOG, add_customer_log),
             Reading(fields.GET_CUSTOMER_LOG, get_customer_log),
+            Writing(fields.ADD_CUSTOMER, add_customer),
+            Writing(fields.UPDATE_CUSTOMER, update_customer),
+            Reading(fields.GET_CUSTOMER, get_customer),
         )
     }
 )
@@ -70,7 +77,8 @@ def writing(
         return Answer(reply, body, answered)
 
     log_ids = [item.values["log_id"] for item in call.items if "log_id" in item.values]
-    return Work(site, run, log_ids, max(1, len(call.items)))
+    queries = call.query is not None and bool(call.query.conditions)
+    return Work(site, run, log_ids, max(1, len(call.items)), queries)
 
 
 def reading(

@@ -5,7 +5,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,6 +35,12 @@ PATIENCE: Final = 5.0
 """Seconds to wait for another process that writes, the command line for instance."""
 PROBE_KEPT: Final = 0.2
 """Seconds for which the outcome of a probe holds: many who ask must not hold up the writes."""
+FEED_STEP: Final = 250
+"""Changed logs that the index of the search sees in one step, some 10 ms."""
+FEED_AT: Final = 500
+"""Changed logs at which the index sees some even if calls wait: a search reads them one by one."""
+FEED_AFTER: Final = 0.05
+"""Seconds without a write after which the index sees what changed."""
 _USE_EVERY: Final = timedelta(seconds=30)
 
 
@@ -80,6 +85,11 @@ class Batch:
                 future.set_result(result)
 
 
+def _is_light(work: Work[Any]) -> bool:
+    """Whether a work can be run on the event loop, by a connection that only reads."""
+    return work.weight <= LIGHT_WEIGHT and not work.queries
+
+
 class Committer:
     """
     The one queue of writes.
@@ -112,6 +122,8 @@ class Committer:
         self._entries: deque[JournalEntry] = deque(maxlen=ENTRIES_KEPT)
         self._used: dict[int, datetime] = {}
         self._use_written = now()
+        self._feed_failed = 0  # times, one after the other
+        self._feed_from = 0.0  # by the loop's clock: not before
         self._probe: asyncio.Future[bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # asking costs a system call each time
         self._task: asyncio.Task[None] | None = None
@@ -189,7 +201,7 @@ class Committer:
         before = self._committing
         if before is not None and before.group is None:
             return  # it runs in the thread, so nobody knows yet what it writes
-        if not self._works or self._works[0][0].weight > LIGHT_WEIGHT:
+        if not self._works or not _is_light(self._works[0][0]):
             return
         try:
             if self._ahead is None:
@@ -199,7 +211,7 @@ class Committer:
             logger.exception("calls cannot be run ahead")
             return
         ahead, fresh = self._ahead, Batch()
-        while self._works and self._works[0][0].weight <= LIGHT_WEIGHT:
+        while self._works and _is_light(self._works[0][0]):
             if ahead.weight + fresh.weight >= AHEAD_WEIGHT:
                 break
             fresh.add(*self._works.popleft())
@@ -239,10 +251,7 @@ class Committer:
             # The round that begins with nothing to wait for writes all that is left.
             last = self._stopping and not self._ahead and not self._works
             if not (self._ahead or self._works or last):
-                self._wake.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE):
-                        await self._wake.wait()
+                await self._rest()
             batch = self._committing = self._ahead or Batch()
             self._ahead = None
             while batch.group is None and self._works and batch.weight < BATCH_WEIGHT:
@@ -254,6 +263,38 @@ class Committer:
             self._committing = None
             self._waiting -= len(batch.works)
             batch.settle()
+            while self._writer.noted >= FEED_AT and await self._feed():
+                pass
+
+    async def _rest(self) -> None:
+        """Wait for something to do; meanwhile the index of the search sees what changed."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(FEED_AFTER if self._writer.noted else IDLE):
+                await self._wake.wait()
+        except TimeoutError:
+            for _ in range(20):  # then what else waits gets its turn
+                if not await self._feed() or self._wake.is_set():
+                    break
+
+    async def _feed(self) -> bool:
+        """Let the index of the search see some of the logs that changed; whether there are more."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._feed_from:
+            return False
+        try:
+            async with self._turn:
+                seen = await self._aside(partial(self._writer.feed, FEED_STEP))
+        except LockedError:  # another process writes: later
+            return False
+        except Exception as error:
+            self._feed_failed = min(self._feed_failed + 1, 8)
+            self._feed_from = loop.time() + IDLE * 2**self._feed_failed
+            facts = {"why": str(error)}
+            logger.error("the index of the search was not fed", extra={"facts": facts})
+            return False
+        self._feed_failed = 0
+        return seen == FEED_STEP
 
     async def _commit(self, batch: Batch) -> None:
         """Commit a batch with what could wait, which is kept for later when it is not saved."""

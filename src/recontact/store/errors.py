@@ -1,4 +1,4 @@
-"""What can be wrong with a database before it serves."""
+"""What can be wrong with a database before it serves, and with the settings kept in it."""
 
 from recontact.messages import RecontactError
 
@@ -9,3 +9,7 @@ class DatabaseError(RecontactError):
 
 class AddressError(DatabaseError):
     """What was given is no address of a database."""
+
+
+class SiteSettingError(RecontactError):
+    """A setting of a site has a value that it cannot have."""

@@ -1,18 +1,21 @@
-"""Sites and keys: made, listed, revoked. All functions run in the caller's transaction."""
+"""Sites and keys: made, listed, changed, revoked. All run in the caller's transaction."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import Connection, insert, select, update
 
 from recontact.messages import RecontactError
-from recontact.model import Key, Site
+from recontact.model import Dialect, Key, Site
 from recontact.store import tables
+from recontact.store.errors import SiteSettingError
 from recontact.store.tables import to_instant, to_seconds
+from recontact.values import quote
 
 PREFIX: Final = "rk_"
 RIGHTS: Final = ("read", "write")
@@ -36,16 +39,72 @@ def new_key() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def add_site(connection: Connection, name: str, zone: str, now: datetime) -> int:
-    """Add a site and give its number."""
+def add_site(
+    connection: Connection,
+    name: str,
+    zone: str,
+    now: datetime,
+    *,
+    dialect: str = Dialect.DOCUMENTED,
+    cors_origins: Iterable[str] = (),
+) -> int:
+    """Add a site and give its number; SiteSettingError for what it cannot be."""
+    settings = _site_settings(
+        connection, None, name=name, zone=zone, dialect=dialect, cors_origins=cors_origins
+    )
     last = connection.execute(
         select(tables.site.c.site).order_by(tables.site.c.site.desc()).limit(1)
     ).scalar()
     number = (last or 0) + 1
     connection.execute(
-        insert(tables.site).values(site=number, name=name, zone=zone, created_at=to_seconds(now))
+        insert(tables.site).values(site=number, created_at=to_seconds(now), **settings)
     )
     return number
+
+
+def set_site(connection: Connection, site: Site, **changed: Any) -> None:
+    """
+    Change settings of a site, those that are not None: name, zone, dialect, cors_origins.
+
+    A running server takes them up within a second. SiteSettingError for what it cannot be.
+    """
+    if settings := _site_settings(connection, site, **changed):
+        connection.execute(
+            update(tables.site).where(tables.site.c.site == site.site).values(settings)
+        )
+
+
+_ORIGIN: Final = re.compile(r"https?://[^\s/?#,]+")
+
+
+def _site_settings(connection: Connection, site: Site | None, **sent: Any) -> dict[str, str]:
+    """The settings that were sent, as the table has them."""
+    settings = {name: value for name, value in sent.items() if value is not None}
+    if (name := settings.get("name")) is not None:
+        settings["name"] = name = name.strip()
+        others = {one.name.casefold() for one in sites(connection).values() if one != site}
+        if not name or len(name) > 100 or name.isdecimal() or not name.isprintable():
+            raise SiteSettingError(
+                "A site's name has 1 to 100 characters and is not just a number, which would be "
+                f"taken for the site's number; got {quote(name)}."
+            )
+        if name.casefold() in others:
+            raise SiteSettingError(f"There is a site {name} already: choose another name.")
+    if (zone := settings.get("zone")) is not None and zone not in available_timezones():
+        raise SiteSettingError(
+            f"There is no time zone {quote(zone)}: give one of the IANA names, Australia/Sydney."
+        )
+    if (dialect := settings.get("dialect")) is not None and dialect not in tuple(Dialect):
+        raise SiteSettingError(f"A site's dialect is {' or '.join(Dialect)}; got {quote(dialect)}.")
+    if (origins := settings.get("cors_origins")) is not None:
+        settings["cors_origins"] = " ".join(origins)
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise SiteSettingError(
+                    f"{quote(origin)} is no origin: give scheme and host alone, as browsers send "
+                    "them: https://shop.example."
+                )
+    return settings
 
 
 def first_site(connection: Connection, now: datetime) -> Site:
@@ -61,7 +120,13 @@ def sites(connection: Connection) -> dict[int, Site]:
     """All sites by their number."""
     rows = connection.execute(select(tables.site).order_by(tables.site.c.site))
     return {
-        row.site: Site(row.site, row.name, ZoneInfo(row.zone), frozenset(row.cors_origins.split()))
+        row.site: Site(
+            row.site,
+            row.name,
+            ZoneInfo(row.zone),
+            Dialect(row.dialect),
+            frozenset(row.cors_origins.split()),
+        )
         for row in rows
     }
 

@@ -21,12 +21,19 @@ from sqlalchemy import (
     text,
 )
 
-from recontact.fields import CUSTOMER_LOG, is_instant
-from recontact.model import CustomerLog, JournalEntry, Revision, fold
-from recontact.values import Status
+from recontact.fields import CUSTOMER_DETAILS, CUSTOMER_LOG, is_instant
+from recontact.model import (
+    Customer,
+    CustomerLog,
+    CustomerRevision,
+    JournalEntry,
+    Revision,
+    fold,
+)
+from recontact.values import Status, WireType
 from recontact.values import Text as TextType
 
-SCHEMA_REVISION: Final = "0001"
+SCHEMA_REVISION: Final = "0002"
 """The Alembic revision that these tables are; a test compares it with the migrations."""
 
 metadata = MetaData(
@@ -47,6 +54,8 @@ site = Table(
     Column("cors_origins", Text, nullable=False, server_default=""),
     Column("next_log_id", BigInteger, nullable=False, server_default=text("1")),
     Column("created_at", BigInteger, nullable=False),
+    Column("dialect", String(12), nullable=False, server_default="documented"),
+    Column("next_customer_id", BigInteger, nullable=False, server_default=text("1")),
 )
 
 key = Table(
@@ -94,9 +103,39 @@ customer_log = Table(
     Column("revision", BigInteger, nullable=False),
     Index(None, "site", "allocated_to_folded", "log_id"),
     Index(None, "site", "status", "log_id"),
+    Index(None, "site", "date_added"),
     Index(None, "site", "date_updated"),  # what a client that keeps in step asks for
     Index(None, "site", "follow_up_day"),
     Index(None, "site", "follow_up_at"),
+    Index(None, "site", "username_folded", "log_id"),  # the logs of a customer
+    Index(None, "site", "customer_name_folded", "log_id"),
+    Index(None, "site", "follow_up_type_folded", "log_id"),
+    sqlite_with_rowid=False,
+)
+
+# By the name that calls give; an ID finds it by the index. Only what filters ask for has a column.
+customer = Table(
+    "customer",
+    metadata,
+    Column("site", Integer, primary_key=True, autoincrement=False),
+    Column("username_folded", Text, primary_key=True),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("type", Text),
+    Column("active", SmallInteger, nullable=False),
+    Column("on_credit_hold", SmallInteger, nullable=False),
+    Column("newsletter_subscriber", SmallInteger, nullable=False),
+    Column("email_address_folded", Text),
+    Column("bill_company_folded", Text),
+    Column("bill_state_folded", Text),
+    Column("user_group_folded", Text),
+    Column("date_added", BigInteger, nullable=False),
+    Column("date_updated", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index(None, "site", "customer_id", unique=True),
+    Index(None, "site", "email_address_folded", "customer_id"),
+    Index(None, "site", "date_updated"),
     sqlite_with_rowid=False,
 )
 
@@ -112,6 +151,33 @@ revision = Table(
     Column("changes", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+customer_revision = Table(
+    "customer_revision",
+    metadata,
+    Column("site", Integer, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("key_id", Integer),
+    Column("request", LargeBinary(16), nullable=False),
+    Column("changes", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Logs that changed since the index of the search saw them: see `search`. was: the text that the
+# index has of the log; NULL: it has none.
+search_pending = Table(
+    "search_pending",
+    metadata,
+    Column("site", Integer, primary_key=True, autoincrement=False),
+    Column("log_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("was", Text),
+    sqlite_with_rowid=False,
+)
+
+# One row: who made the index of the search, see `search.made_by`.
+search_index = Table("search_index", metadata, Column("made_by", String(60), primary_key=True))
 
 journal = Table(
     "journal",
@@ -148,7 +214,7 @@ journal_body = Table(
     Column("answer_body", LargeBinary),
 )
 
-REFERENCE_TABLES: Final = frozenset({"site", "key"})
+REFERENCE_TABLES: Final = frozenset({"site", "key", "search_index"})
 
 
 # -- values ------------------------------------------------------------------------------------
@@ -164,7 +230,9 @@ def to_instant(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-FOLDED: Final = ("allocated_to", "follow_up_type", "username", "customer_name")
+def folded(value: str | None) -> str | None:
+    """A text as filters compare it, or none."""
+    return None if value is None else fold(value)
 
 
 # -- records -----------------------------------------------------------------------------------
@@ -178,12 +246,15 @@ class Kept(Generic[R]):
     How one kind of record is kept: its table, the attributes of its key, and both directions.
 
     dump: the row, by column name. load: the record, of a row in the table's column order.
+    first_counts: of several records written for one key before it is on disk, the first counts,
+    and one that is in the table counts more.
     """
 
     table: Table
     key: tuple[str, ...]
     dump: Callable[[R], dict[str, Any]]
     load: Callable[[Sequence[Any]], R]
+    first_counts: bool = False
 
 
 def _dump_log(log: CustomerLog) -> dict[str, Any]:
@@ -193,13 +264,13 @@ def _dump_log(log: CustomerLog) -> dict[str, Any]:
         "site": log.site,
         "log_id": log.log_id,
         "allocated_to": log.allocated_to,
-        "allocated_to_folded": fold(log.allocated_to),
+        "allocated_to_folded": folded(log.allocated_to),
         "follow_up_type": log.follow_up_type,
-        "follow_up_type_folded": fold(log.follow_up_type),
+        "follow_up_type_folded": folded(log.follow_up_type),
         "username": log.username,
-        "username_folded": fold(log.username),
+        "username_folded": folded(log.username),
         "customer_name": log.customer_name,
-        "customer_name_folded": fold(log.customer_name),
+        "customer_name_folded": folded(log.customer_name),
         "last_contacted": to_seconds(log.last_contacted),
         "follow_up_day": None if due is None or instant else due.isoformat(),
         "follow_up_at": to_seconds(due) if isinstance(due, datetime) else None,
@@ -236,66 +307,142 @@ def _load_log(row: Sequence[Any]) -> CustomerLog:
 LOGS: Final = Kept(customer_log, ("site", "log_id"), _dump_log, _load_log)
 
 
-_encode_changes = msgspec.json.Encoder().encode
-_TYPES = {field.key: field.wire.type for field in CUSTOMER_LOG.values()}
+_to_json = msgspec.json.Encoder().encode
+Types = dict[str, WireType]
+
+_DETAIL_TYPES: Final[Types] = {key: wire.type for key, wire in CUSTOMER_DETAILS.items()}
+_LOG_TYPES: Final[Types] = {field.key: field.wire.type for field in CUSTOMER_LOG.values()}
+_CUSTOMER_TYPES: Final[Types] = _DETAIL_TYPES | {"username": TextType(25)}
 
 
-def _dump_revision(one: Revision) -> dict[str, Any]:
-    # Values as answers write them: whoever reads the database by hand reads the API's words.
-    changes = {
-        key: tuple(None if v is None else _TYPES[key].write(v) for v in pair)
-        for key, pair in one.changes.items()
-    }
+def _text_of(types: Types, key: str, value: Any) -> str | None:
+    """A value as answers write it: whoever reads the database by hand reads the API's words."""
+    return None if value is None else types[key].write(value)
+
+
+def _value_of(types: Types, key: str, text: str | None) -> Any:
+    """The typed value of a stored text; limits of text do not apply to what was once taken."""
+    if text is None or isinstance(types[key], TextType):
+        return text
+    return types[key].read(text)
+
+
+def _dump_customer(customer: Customer) -> dict[str, Any]:
+    of = customer.details.get
+    details = {key: _text_of(_DETAIL_TYPES, key, value) for key, value in customer.details.items()}
     return {
-        "site": one.site,
-        "log_id": one.log_id,
-        "number": one.number,
-        "at": to_seconds(one.at),
-        "key_id": one.key_id,
-        "request": one.request,
-        "changes": _encode_changes(changes).decode(),
+        "site": customer.site,
+        "username_folded": customer.username_folded,
+        "customer_id": customer.customer_id,
+        "username": customer.username,
+        "details": _to_json(details).decode(),
+        "type": _text_of(_DETAIL_TYPES, "type", of("type")),
+        "active": int(of("active", False)),
+        "on_credit_hold": int(of("on_credit_hold", False)),
+        "newsletter_subscriber": int(of("newsletter_subscriber", False)),
+        "email_address_folded": folded(of("email_address")),
+        "bill_company_folded": folded(of("bill_company")),
+        "bill_state_folded": folded(of("bill_state")),
+        "user_group_folded": folded(of("user_group")),
+        "date_added": to_seconds(customer.date_added),
+        "date_updated": to_seconds(customer.date_updated),
+        "revision": customer.revision,
     }
 
 
-def _load_revision(row: Sequence[Any]) -> Revision:
-    site, log_id, number, at, key_id, request, changes = row
-    return Revision(
+def _load_customer(row: Sequence[Any]) -> Customer:
+    site, _, customer_id, username, details, *_, added, updated, number = row
+    return Customer(
         site=site,
-        log_id=log_id,
-        number=number,
-        at=datetime.fromtimestamp(at, UTC),
-        key_id=key_id,
-        request=request,
-        changes={
-            key: (_value_of(key, old), _value_of(key, new))
-            for key, (old, new) in msgspec.json.decode(changes).items()
+        customer_id=customer_id,
+        username=username,
+        details={
+            key: _value_of(_DETAIL_TYPES, key, text)
+            for key, text in msgspec.json.decode(details).items()
         },
+        date_added=datetime.fromtimestamp(added, UTC),
+        date_updated=datetime.fromtimestamp(updated, UTC),
+        revision=number,
     )
 
 
-def _value_of(key: str, text: str | None) -> Any:
-    """The typed value of a stored change; limits of text do not apply to what was once taken."""
-    if text is None or isinstance(_TYPES[key], TextType):
-        return text
-    return _TYPES[key].read(text)
+CUSTOMERS: Final = Kept(customer, ("site", "username_folded"), _dump_customer, _load_customer)
 
 
-REVISIONS: Final = Kept(revision, ("site", "log_id", "number"), _dump_revision, _load_revision)
+V = TypeVar("V", Revision, CustomerRevision)
+
+
+def _revisions(table: Table, record: Callable[..., V], number: str, types: Types) -> Kept[V]:
+    """How revisions are kept of records that `number` numbers."""
+
+    def dump(one: V) -> dict[str, Any]:
+        changes = {
+            key: tuple(_text_of(types, key, value) for value in pair)
+            for key, pair in one.changes.items()
+        }
+        return {
+            "site": one.site,
+            number: getattr(one, number),
+            "number": one.number,
+            "at": to_seconds(one.at),
+            "key_id": one.key_id,
+            "request": one.request,
+            "changes": _to_json(changes).decode(),
+        }
+
+    def load(row: Sequence[Any]) -> V:
+        *key, at, key_id, request, changes = row
+        typed = {
+            key: (_value_of(types, key, old), _value_of(types, key, new))
+            for key, (old, new) in msgspec.json.decode(changes).items()
+        }
+        return record(*key, datetime.fromtimestamp(at, UTC), key_id, request, typed)
+
+    return Kept(table, ("site", number, "number"), dump, load)
+
+
+REVISIONS: Final = _revisions(revision, Revision, "log_id", _LOG_TYPES)
+CUSTOMER_REVISIONS: Final = _revisions(
+    customer_revision, CustomerRevision, "customer_id", _CUSTOMER_TYPES
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A log that the index of the search has as it was: `was`, or None for a new one."""
+
+    site: int
+    log_id: int
+    was: str | None
+
+
+PENDING: Final = Kept(
+    search_pending,
+    ("site", "log_id"),
+    lambda one: {"site": one.site, "log_id": one.log_id, "was": one.was},
+    lambda row: Pending(*row),
+    first_counts=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The site's counter: the LogID that its next log gets."""
+    """The site's counters: the LogID that its next log gets, and the ID of its next customer."""
 
     site: int
     next_log_id: int
+    next_customer_id: int
 
 
 COUNTERS: Final = Kept(
     site,
     ("site",),
-    lambda counter: {"site": counter.site, "next_log_id": counter.next_log_id},
-    lambda row: Counter(row[0], row[4]),
+    lambda counter: {
+        "site": counter.site,
+        "next_log_id": counter.next_log_id,
+        "next_customer_id": counter.next_customer_id,
+    },
+    lambda row: Counter(row[0], row[4], row[7]),
 )
 
 

@@ -9,10 +9,33 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Dialect, Executable, Select, and_, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from recontact.model import CustomerLog, JournalEntry, Site, revision_of
+from recontact.messages import Query
+from recontact.model import (
+    SEARCHED,
+    Customer,
+    CustomerLog,
+    JournalEntry,
+    Site,
+    customer_revision_of,
+    fold,
+    revision_of,
+    searched,
+)
 from recontact.store import tables
-from recontact.store.tables import COUNTERS, LOGS, REVISIONS, Counter, Kept
+from recontact.store.queries import logs_of
+from recontact.store.tables import (
+    COUNTERS,
+    CUSTOMER_REVISIONS,
+    CUSTOMERS,
+    LOGS,
+    PENDING,
+    REVISIONS,
+    Counter,
+    Kept,
+    Pending,
+)
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -30,12 +53,14 @@ class Work(Generic[T]):
 
     run: it may be called twice, so it has no effect but on its transaction. log_ids: the logs
     that it will probably read; fetching them ahead is only speed. weight: items, which cap a group.
+    queries: whether it asks `Transaction.find`, which only the connection that writes can answer.
     """
 
     site: Site
     run: Callable[["Transaction"], T]
     log_ids: Collection[int] = ()
     weight: int = 1
+    queries: bool = False
 
 
 class Group:
@@ -85,16 +110,33 @@ class Group:
             for row in self.statements.logs(self.driver, site, sorted(unknown)):
                 found[site, row[1]] = LOGS.load(row)
 
+    @property
+    def noted(self) -> int:
+        """How many logs changed that the index of the search is to see."""
+        return len(self._written[PENDING])
+
     def keep(self, own: Rows, entries: list[JournalEntry]) -> None:
         """Take over what a call wrote."""
         for kept, rows in own.items():
-            self._written[kept].update(rows)
+            written = self._written[kept]
+            self._written[kept] = rows | written if kept.first_counts else written | rows
         self.entries += entries
 
     def write(self, driver: Driver) -> None:
         """Write everything, one statement for all rows of a table that change alike."""
-        for kept, rows in self._written.items():
+        self.write_rows(driver, self._written)
+        entries = self.entries
+        self.statements.insert(driver, tables.journal, [tables.dump_journal(e) for e in entries])
+        bodies = [tables.dump_bodies(e) for e in entries if e.request_body or e.answer_body]
+        self.statements.insert(driver, tables.journal_body, bodies)
+
+    def write_rows(self, driver: Driver, written: Rows) -> None:
+        """Write these rows of this group."""
+        for kept, rows in written.items():
             found = self._found[kept]
+            if kept.first_counts:
+                self.statements.insert_new(driver, kept, [kept.dump(one) for one in rows.values()])
+                continue
             new = []
             changed: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
             for key, record in rows.items():
@@ -110,10 +152,27 @@ class Group:
             self.statements.insert(driver, kept.table, new)
             for columns, alike in changed.items():
                 self.statements.update(driver, kept, columns, alike)
-        entries = self.entries
-        self.statements.insert(driver, tables.journal, [tables.dump_journal(e) for e in entries])
-        bodies = [tables.dump_bodies(e) for e in entries if e.request_body or e.answer_body]
-        self.statements.insert(driver, tables.journal_body, bodies)
+
+    def find(self, query: Query, site: Site, own: Rows) -> list[CustomerLog]:
+        """
+        The logs that meet a query, as they stand after this group and what a call wrote: `own`.
+
+        Both are written for as long as it takes, and taken back. Only on a connection that writes.
+        """
+        driver = self.driver
+        driver.execute("SAVEPOINT find").close()
+        try:
+            self.write_rows(
+                driver,
+                {
+                    kept: self._written[kept] | own.get(kept, {})
+                    for kept in (LOGS, PENDING)  # all that a query looks at
+                },
+            )
+            return logs_of(query, site, partial(self.statements.rows, driver))
+        finally:
+            driver.execute("ROLLBACK TO find").close()
+            driver.execute("RELEASE find").close()
 
 
 class Transaction:
@@ -144,20 +203,56 @@ class Transaction:
         """The log of this site with that LogID."""
         return self.get(LOGS, self.site.site, log_id)
 
+    def customer(self, username: str) -> Customer | None:
+        """The customer of this site with that username, in whatever case."""
+        return self.get(CUSTOMERS, self.site.site, fold(username))
+
+    def find(self, query: Query) -> list[CustomerLog]:
+        """The logs of this site that meet `query` with what was written so far; one page."""
+        return self._group.find(query, self.site, self._own)
+
     def save(
         self, log: CustomerLog, before: CustomerLog | None, key_id: int | None, request: bytes
     ) -> None:
         """Write a log and the revision that made it of `before`."""
         self.put(LOGS, log)
         self.put(REVISIONS, revision_of(before, log, key_id, request))
+        if before is None:
+            self._note_search(log, None)
+        elif any(log.value(key) != before.value(key) for key in SEARCHED):
+            self._note_search(log, searched(before))
+
+    def _note_search(self, log: CustomerLog, was: str | None) -> None:
+        """Note that the index of the search is to see the log again."""
+        pending = Pending(log.site, log.log_id, was)
+        self._own[PENDING].setdefault((log.site, log.log_id), pending)
+
+    def save_customer(
+        self, customer: Customer, before: Customer | None, key_id: int | None, request: bytes
+    ) -> None:
+        """Write a customer and the revision that made it of `before`."""
+        self.put(CUSTOMERS, customer)
+        self.put(CUSTOMER_REVISIONS, customer_revision_of(before, customer, key_id, request))
 
     def next_log_id(self) -> int:
         """A LogID that the site never gave; given only if this transaction is kept."""
+        counter = self._counter()
+        next_one = Counter(counter.site, counter.next_log_id + 1, counter.next_customer_id)
+        self.put(COUNTERS, next_one)
+        return counter.next_log_id
+
+    def next_customer_id(self) -> int:
+        """A customer's ID that the site never gave; given only if this transaction is kept."""
+        counter = self._counter()
+        next_one = Counter(counter.site, counter.next_log_id, counter.next_customer_id + 1)
+        self.put(COUNTERS, next_one)
+        return counter.next_customer_id
+
+    def _counter(self) -> Counter:
         counter = self.get(COUNTERS, self.site.site)
         if counter is None:
             raise LookupError(f"site {self.site.site} has no row")
-        self.put(COUNTERS, Counter(counter.site, counter.next_log_id + 1))
-        return counter.next_log_id
+        return counter
 
     def enter(self, entry: JournalEntry) -> None:
         """Write an entry of the journal with what the call did."""
@@ -205,6 +300,27 @@ class Statements:
         if rows:
             sql, values = self._compile(table, lambda: insert(table))
             driver.executemany(sql, [values(row) for row in rows]).close()
+
+    def insert_new(self, driver: Driver, kept: Kept[Any], rows: list[dict[str, Any]]) -> None:
+        """Add rows whose key is not there yet; the others are as they are."""
+        if rows:
+            sql, values = self._compile(
+                ("new", kept), lambda: self._insert(kept.table).on_conflict_do_nothing()
+            )
+            driver.executemany(sql, [values(row) for row in rows]).close()
+
+    def _insert(self, table: Any) -> Any:
+        """INSERT in the dialect's own form, which alone can pass over conflicts."""
+        return (sqlite if self._dialect.name == "sqlite" else postgresql).insert(table)
+
+    def rows(self, driver: Driver, statement: Executable) -> list[Sequence[Any]]:
+        """What a SELECT gives that is not worth keeping, with the values it holds."""
+        compiled: Any = statement.compile(  # type: ignore[attr-defined]
+            dialect=self._dialect, compile_kwargs={"render_postcompile": True}
+        )
+        values = [compiled.params[name] for name in compiled.positiontup]
+        found: list[Sequence[Any]] = driver.execute(str(compiled), values).fetchall()
+        return found
 
     def update(
         self, driver: Driver, kept: Kept[Any], columns: tuple[str, ...], rows: list[dict[str, Any]]

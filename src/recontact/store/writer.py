@@ -3,12 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Engine, update
 
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry
+from recontact.store import search
 from recontact.store.tables import KEY_USES, site, to_seconds
 from recontact.store.transaction import Driver, Group, Statements, Transaction, Work
 
@@ -37,6 +39,9 @@ class Writer:
         self._pooled: Any = None
         self._patience = -1.0
         self._version = -1
+        self._index_is_fit: bool | None = None  # None: nobody has looked
+        self.noted = 0
+        """Logs that changed and that the index of the search has not seen, as far as we wrote."""
 
     @property
     def is_open(self) -> bool:
@@ -92,6 +97,7 @@ class Writer:
         try:
             group.entries += notes
             group.write(driver)
+            self.noted += group.noted
             if used:
                 rows = [{"key_id": n, "last_used_at": to_seconds(at)} for n, at in used.items()]
                 self._statements.update(driver, KEY_USES, ("last_used_at",), rows)
@@ -125,6 +131,41 @@ class Writer:
             self.drop()
             raise self._told(error) from error
         self.commit()
+
+    def feed(self, most: int) -> int:
+        """Let the index of the search see up to `most` logs that changed; how many it saw."""
+        if self._pooled is not None and self._index_is_fit and not self._is_any_noted():
+            self.noted = 0
+            return 0
+        driver, alone = self.begin(patience=0)
+        if not alone:
+            self._version = -1  # whoever else wrote since the last group is still to be noticed
+        rows = partial(self._statements.rows, driver)
+        maker = search.made_by(self._engine.dialect.dbapi.sqlite_version)  # type: ignore[union-attr]
+        try:
+            if self._index_is_fit is None:
+                self._index_is_fit = search.is_ours(rows, maker)
+            if not self._index_is_fit:
+                search.begin_anew(driver, partial(self._statements.run, driver), maker)
+            seen = search.feed(driver, rows, most)
+        except BaseException as error:
+            self.drop()
+            if _name_of(error).startswith("SQLITE_CORRUPT"):  # told to forget what it has not
+                self._index_is_fit = False
+            raise self._told(error) from error
+        self.commit()
+        self._index_is_fit = True
+        self.noted = max(0, self.noted - seen)
+        return seen
+
+    def _is_any_noted(self) -> bool:
+        """Without the lock, which others may want: most often there is none."""
+        try:
+            some = self._statements.rows(self._pooled.driver_connection, search.ANY_NOTED)
+        except self._error as error:
+            self.drop()
+            raise self._told(error) from error
+        return bool(some)
 
     def drop(self) -> None:
         """Give the connection up, and with it what it had not committed."""

@@ -6,11 +6,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from recontact.catalogue import Severity
 from recontact.fields import Shape
-from recontact.messages import Call, Format, RefusedError, Reply, Severity
+from recontact.messages import Call, Format, RefusedError, Reply
+from recontact.model import Dialect
 from recontact.values import write_instant
 from recontact.wire import jsonwire, xmlwire
+from recontact.wire.passwords import without_passwords
 from recontact.wire.reading import read_call
+
+__all__ = ["MEDIA_TYPES", "Limits", "decode", "encode", "format_of", "without_passwords"]
 
 _WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 MEDIA_TYPES: Final = MappingProxyType(
@@ -67,27 +72,54 @@ def decode(
     return read_call(tree, shape, format, limits.items, limits.values)
 
 
-def encode(reply: Reply, format: Format, now: datetime) -> bytes:
+def encode(
+    reply: Reply, format: Format, now: datetime, dialect: Dialect = Dialect.DOCUMENTED
+) -> bytes:
     """
     The bytes of an answer. now: aware, UTC; it becomes CurrentTime.
 
-    The order is the documented one: the action's list, CurrentTime, Ack, Messages.
+    The order is the documented one: the action's list, CurrentTime, Ack, Messages. What the live
+    dialect does otherwise was observed (neto/actions.md, "One, many and none in JSON").
     """
+    live = dialect is Dialect.LIVE
+    collapses = live and format is Format.JSON
     answer: dict[str, Any] = {}
     if reply.list_name:
-        answer[reply.list_name] = reply.records
+        records: Any = reply.records
+        if collapses:
+            records = list(map(_wrap_as_seen, records))
+        answer[reply.list_name] = records if reply.is_get or not collapses else _collapse(records)
     answer["CurrentTime"] = write_instant(now)
     answer["Ack"] = reply.ack
     if reply.messages:
         answer["Messages"] = messages = {}
         for severity in (Severity.ERROR, Severity.WARNING):
             if group := [m for m in reply.messages if m.severity is severity]:
-                messages[severity.value] = [
+                shown = [
                     {"Message": m.text, "SeverityCode": severity.value}
                     | ({"Description": m.description} if m.description else {})
                     for m in group
                 ]
-    return _ENCODERS[format](reply.action, answer)
+                messages[severity.value] = _collapse(shown) if collapses else shown
+    root = f"{reply.action}Response" if live else reply.action
+    return _ENCODERS[format](root, answer)
+
+
+def _collapse(some: list[Any]) -> Any:
+    """A list as the real service wrote it in JSON: one bare, none as empty text."""
+    return some if len(some) > 1 else some[0] if some else ""
+
+
+def _wrap_as_seen(record: dict[str, Any]) -> dict[str, Any]:
+    """A record whose wrappers, objects that hold one list, are lists of one object."""
+    seen = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and len(value) == 1:
+            ((inner, some),) = value.items()
+            if isinstance(some, list):
+                value = [{inner: _collapse(some)}] if some else ""
+        seen[name] = value
+    return seen
 
 
 _ENCODERS: Final[MappingProxyType[Format, Callable[[str, dict[str, Any]], bytes]]] = (

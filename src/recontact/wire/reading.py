@@ -1,21 +1,13 @@
 """From a decoded body, the same for both formats, to the Call that it means."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from recontact.fields import Comparison, Fields, Filter, Shape
-from recontact.messages import (
-    CATALOGUE,
-    Call,
-    Condition,
-    Format,
-    Item,
-    Message,
-    Problem,
-    Query,
-    RefusedError,
-)
-from recontact.values import ABSENT, Repeated, WrongValueError, describe, quote_name
+from recontact.catalogue import CATALOGUE, Message
+from recontact.fields import Comparison, Field, Fields, Filter, Nested, Shape
+from recontact.messages import Call, Condition, Format, Item, Problem, Query, RefusedError
+from recontact.model import words
+from recontact.values import ABSENT, Repeated, WrongValueError, describe, quote, quote_name
 
 
 def read_call(
@@ -28,16 +20,17 @@ def read_call(
     """
     call = Call(shape, format)
     top = tree if isinstance(tree, dict) else {}
+    outer = shape.path[:1] or ("",)
+    taken = _take(top, (*outer, "Filter") if shape.filters else outer, call)
     if shape.path:
-        outer, inner = shape.path
-        found = list(_items_in(_take(top, outer, call), inner, call))
+        found = list(_items_in(taken[shape.path[0]], shape.path[1:], call))
         if len(found) > most_items:
             raise _too_many(f"{len(found)} items", most_items)
         call.items = [
             _read_item(raw, position, shape, call) for position, raw in enumerate(found, 1)
         ]
-    if shape.filters:
-        call.query = _read_query(_take(top, "Filter", call), shape, call, most_values)
+    if shape.is_get or (shape.filters and not all(map(_is_blank, taken["Filter"]))):
+        call.query = _read_query(taken["Filter"], shape, call, most_values)
     return call
 
 
@@ -46,28 +39,32 @@ def _too_many(came: str, limit: int) -> RefusedError:
     return RefusedError("RC016", detail)
 
 
-def _take(top: dict[str, Any], wrapper: str, call: Call) -> list[Any]:
-    """The values of `wrapper`, in whatever case it is written; the rest is passed over."""
-    taken = []
+def _take(top: dict[str, Any], wrappers: tuple[str, ...], call: Call) -> dict[str, list[Any]]:
+    """The values of each wrapper, in whatever case it is written; the rest is passed over."""
+    taken: dict[str, list[Any]] = {wrapper: [] for wrapper in wrappers}
+    known = {wrapper.lower(): wrapper for wrapper in wrappers}
     for name, value in top.items():
-        if name == wrapper or name.lower() == wrapper.lower():
-            taken.append(value)
+        if wrapper := known.get(name.lower()):
+            taken[wrapper].append(value)
         else:
             call.passed_over.append(name)
     return taken
 
 
-def _items_in(containers: list[Any], inner: str, call: Call) -> Iterator[Any]:
+def _items_in(containers: list[Any], inner: tuple[str, ...], call: Call) -> Iterator[Any]:
     """
-    The items of each container: `{"CustomerLog": one or many}`, or a list of either.
+    The items of each container: one or many; or where there is an `inner` wrapper, what that holds.
 
-    Nothing is an item where a wrapper is empty; what is no object is given as it stands.
+    `{"CustomerLog": one or many}`, or a list of either. Nothing is an item where a wrapper is
+    empty; what is no object is given as it stands.
     """
     for container in containers:
-        if isinstance(container, list):
+        if not inner:
+            yield from _one_or_many(container)
+        elif isinstance(container, list):
             for one in container:
                 if isinstance(one, dict):
-                    wraps = any(name.lower() == inner.lower() for name in one)
+                    wraps = any(name.lower() == inner[0].lower() for name in one)
                 else:
                     wraps = isinstance(container, Repeated)  # <CustomerLogs> twice, not a list
                 if wraps:
@@ -75,13 +72,17 @@ def _items_in(containers: list[Any], inner: str, call: Call) -> Iterator[Any]:
                 else:
                     yield one
         elif isinstance(container, dict):
-            for value in _take(container, inner, call):
-                if isinstance(value, list):
-                    yield from value
-                elif value is not None:
-                    yield value
+            for value in _take(container, inner, call)[inner[0]]:
+                yield from _one_or_many(value)
         elif not _is_blank(container):
             yield container
+
+
+def _one_or_many(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        yield from value
+    elif value is not None:
+        yield value
 
 
 def _is_blank(raw: Any) -> bool:
@@ -89,40 +90,55 @@ def _is_blank(raw: Any) -> bool:
 
 
 def _read_item(raw: Any, position: int, shape: Shape, call: Call) -> Item:
-    item = Item(position)
+    item = Item(position, shape.record)
     if call.format is Format.XML and _is_blank(raw):
         raw = {}  # <CustomerLog/>
     if not isinstance(raw, dict):
         item.came_as = describe(raw)
         return item
-    fields = shape.item
+    _read_fields(raw, shape.item, shape.ignored, item, call)
+    for name, field in shape.item.items():
+        if field.wire.required:
+            _require(name, field, item)
+    return item
+
+
+def _read_fields(
+    raw: dict[str, Any], fields: Fields, ignored: Collection[str], item: Item, call: Call
+) -> None:
     for name, value in raw.items():
         field = fields.get(name)
         if field is None:
-            if name not in shape.ignored:
+            if name not in ignored:
                 call.passed_over.append(name)
                 item.passed_over = True
             continue
         item.understood = item.understood or not field.wire.required
-        if value is not None:
-            try:
-                typed = field.wire.type.read(value)
-            except WrongValueError as error:
-                item.problems.append(Problem.of(name, field.key, error))
-            else:
-                if typed is not ABSENT:
-                    item.values[field.key] = typed
-    _require(fields, item)
-    return item
-
-
-def _require(fields: Fields, item: Item) -> None:
-    for name, field in fields.items():
-        if not field.wire.required or field.key in item.values:
+        if value is None:
             continue
-        if not any(problem.element == name for problem in item.problems):
-            text = f"is missing: send it, as {field.wire.type.documented}"
-            item.problems.append(Problem("CL001", name, field.key, text))
+        if field.parts and isinstance(value, dict):
+            # Sent, it replaces the stored one whole.
+            item.values.update((part.key, None) for part in field.parts.values())
+            _read_fields(value, field.parts, (), item, call)
+            continue
+        try:
+            typed = field.wire.type.read(value)
+        except WrongValueError as error:
+            item.problems.append(Problem.of(name, field.key, error))
+            continue
+        if isinstance(field.wire.type, Nested):
+            item.values.update((part.key, None) for part in field.parts.values())
+        elif typed is not ABSENT:
+            item.values[field.key] = typed
+
+
+def _require(name: str, field: Field, item: Item) -> None:
+    """See that an element is there with a value; it is what names the item."""
+    if (value := item.values.get(field.key)) is not None:
+        item.name = f"{name} {quote_name(value)}"
+    elif not any(problem.element == name for problem in item.problems):
+        text = f"is missing: send it, as {field.wire.type.documented}"
+        item.problems.append(Problem("CL001", name, field.key, text))
 
 
 MOST_PROBLEMS: Final = 20
@@ -164,13 +180,16 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
     call.passed_over += [name for name in wanted if name not in shape.selectors]
     if query.problems:
         return query
-    if not query.conditions:
+    if shape.is_get and not query.conditions:
         query.problems.append(CATALOGUE["CL031"].message())
-    elif not query.selectors:
+    elif not query.selectors and (shape.is_get or wanted):
         query.problems.append(
             CATALOGUE["CL032"].message(f"Filter: send one or more of {', '.join(shape.selectors)}.")
         )
     return query
+
+
+_MAY_BE_EMPTY: Final = (Comparison.IS, Comparison.FROM, Comparison.TO)
 
 
 def _no_value(name: str) -> Message:
@@ -193,10 +212,16 @@ def _read_filter(query: Query, name: str, known: Filter, values: list[Any]) -> N
         except WrongValueError as error:
             query.problems.append(Problem.of(name, known.key, error).message("Filter"))
             return
-        if one is ABSENT and known.comparison is not Comparison.IS:
+        if one in (ABSENT, None) and known.comparison not in _MAY_BE_EMPTY:
             query.problems.append(_no_value(name))
             return
         typed.append(None if one is ABSENT else one)
+    if known.comparison is Comparison.SEARCH:
+        typed = [words(typed[0])]
+        if not typed[0]:
+            detail = f"Filter: {name} {quote(values[0])} has no letter and no digit: send a word."
+            query.problems.append(CATALOGUE["CL036"].message(detail, element=name))
+            return
     if known.comparison is Comparison.PAGE:
         query.page = typed[0]
     elif known.comparison is Comparison.LIMIT:

@@ -1,0 +1,41 @@
+"""GetCustomer: read customers, and with the OutputSelector CustomerLog their logs."""
+
+from recontact.actions.action import chosen
+from recontact.fields import GET_CUSTOMER as SHAPE
+from recontact.fields import ValueOf, record_of
+from recontact.messages import Call, Query, Reply
+from recontact.model import Customer, CustomerLog
+from recontact.store import View
+
+_LOGS = SHAPE.selectors["CustomerLog"]
+
+
+def get_customer(call: Call, view: View) -> Reply:
+    """The customers that match the Filter, by ID, with the elements selected, ID and Username."""
+    reply = Reply.to(SHAPE)
+    query = call.query or Query()
+    reply.add(query.problems)
+    if query.problems:
+        return reply
+    elements = chosen(SHAPE, query)
+    customers = view.customers(query)
+    logs = view.logs_of_customers(customers) if any(one is _LOGS for one in elements) else {}
+    reply.records = [
+        record_of(elements, _values(one, logs.get(one.username_folded, [])), view.site.zone)
+        for one in customers
+    ]
+    return reply
+
+
+def _values(customer: Customer, logs: list[CustomerLog]) -> ValueOf:
+    """The customer's values, and the lists that an answer has beside them."""
+
+    def address(key: str) -> object:
+        return {"address_id": 1, "is_default": True}.get(key) or customer.value(key)
+
+    has_address = any(key.startswith("ship_") for key in customer.details)
+    lists = {
+        "customer_logs": [log.value for log in logs],
+        "shipping_addresses": [address] if has_address else [],
+    }
+    return lambda key: lists[key] if key in lists else customer.value(key)

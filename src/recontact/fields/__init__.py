@@ -1,0 +1,63 @@
+"""The field table: every element of the API with its type, limit, meaning and evidence."""
+
+from recontact.fields.customer import (
+    ADD_CUSTOMER,
+    CUSTOMER,
+    CUSTOMER_DETAILS,
+    GET_CUSTOMER,
+    UPDATE_CUSTOMER,
+)
+from recontact.fields.customer_log import (
+    ADD_CUSTOMER_LOG,
+    CUSTOMER_LOG,
+    GET_CUSTOMER_LOG,
+    UPDATE_CUSTOMER_LOG,
+)
+from recontact.fields.table import (
+    Changes,
+    Comparison,
+    Element,
+    Evidence,
+    Field,
+    Fields,
+    Filter,
+    Form,
+    Nested,
+    Shape,
+    ValueOf,
+    Wire,
+    is_instant,
+    local,
+    record_of,
+    start_of,
+    with_notes_limit,
+)
+
+__all__ = [
+    "ADD_CUSTOMER",
+    "ADD_CUSTOMER_LOG",
+    "CUSTOMER",
+    "CUSTOMER_DETAILS",
+    "CUSTOMER_LOG",
+    "GET_CUSTOMER",
+    "GET_CUSTOMER_LOG",
+    "UPDATE_CUSTOMER",
+    "UPDATE_CUSTOMER_LOG",
+    "Changes",
+    "Comparison",
+    "Element",
+    "Evidence",
+    "Field",
+    "Fields",
+    "Filter",
+    "Form",
+    "Nested",
+    "Shape",
+    "ValueOf",
+    "Wire",
+    "is_instant",
+    "local",
+    "record_of",
+    "start_of",
+    "with_notes_limit",
+]
