@@ -7,7 +7,7 @@ ROUNDS ?= 50
 # The Python to make .venv from. Empty: python3, or when that is too old the newest of those we test.
 PYTHON ?=
 
-.PHONY: help serve test lint format bench crash lock third-party clean
+.PHONY: help serve test lint format docs bench crash lock third-party clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ lint: .venv/ok ## check style, types and THIRD_PARTY.md
 format: .venv/ok ## lay out the code, and repair what ruff can
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
+
+docs: .venv/ok ## write what is generated in docs/: pages, OpenAPI, XSD
+	.venv/bin/python tools/docs.py
 
 bench: .venv/ok ## measure speed
 	.venv/bin/python bench/run.py $(ARGS)

@@ -1,6 +1,7 @@
 """What the tests share: a real server on a real database file, and a client of both formats."""
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from xml.sax.saxutils import escape
 import httpx
 import pytest
 import uvicorn
+from conformance import check_answer
 from lxml import etree
 
 from recontact.clock import Clock
@@ -87,7 +89,9 @@ def from_xml(body: bytes) -> tuple[str, dict[str, Any]]:
             return element.text or ""
         tree: dict[str, Any] = {}
         for child in element:
-            if child.tag in ("CustomerLog", "Error", "Warning"):
+            # `Customer` is a record under the root, and the plain username in a log.
+            repeats = child.tag in ("CustomerLog", "Error", "Warning")
+            if repeats or (element.tag, child.tag) in lists:
                 tree.setdefault(child.tag, []).append(read(child))
             else:
                 assert child.tag not in tree, f"{child.tag} stands twice"
@@ -95,7 +99,13 @@ def from_xml(body: bytes) -> tuple[str, dict[str, Any]]:
         return tree
 
     root = etree.fromstring(body)
+    lists = {(root.tag, "Customer"), ("ShippingAddressBook", "ShippingAddress")}
     return root.tag, read(root)
+
+
+def one_or_many(value: Any) -> list[Any]:
+    """A list of the live dialect, which writes one as it is and none as empty text."""
+    return value if isinstance(value, list) else [value] if value else []
 
 
 @dataclass
@@ -123,11 +133,11 @@ class Answer:
 
     @property
     def errors(self) -> list[dict[str, str]]:
-        return self.tree.get("Messages", {}).get("Error", [])
+        return one_or_many(self.tree.get("Messages", {}).get("Error", []))
 
     @property
     def warnings(self) -> list[dict[str, str]]:
-        return self.tree.get("Messages", {}).get("Warning", [])
+        return one_or_many(self.tree.get("Messages", {}).get("Warning", []))
 
     @property
     def codes(self) -> list[str]:
@@ -136,7 +146,7 @@ class Answer:
 
     @property
     def logs(self) -> list[dict[str, str]]:
-        return self.tree.get("CustomerLog", [])
+        return one_or_many(self.tree.get("CustomerLog", []))
 
     @property
     def log_ids(self) -> list[str]:
@@ -168,7 +178,9 @@ class Neto:
             content=body,
             headers={name: value for name, value in sent.items() if value is not None},
         )
-        return Answer(answer.status_code, answer.headers, answer.content)
+        reply = Answer(answer.status_code, answer.headers, answer.content)
+        check_answer(action, reply.format, reply.body, reply.status)
+        return reply
 
     def call(self, format: str, action: str, tree: Any, **headers: str) -> Answer:
         """Call an action with a tree of dicts and lists, sent and answered in `format`."""
@@ -311,10 +323,11 @@ def shared(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @contextmanager
-def another_site(neto: Neto, zone: str) -> Iterator[Neto]:
-    """A client of a new site of the same server, in that zone."""
+def another_site(neto: Neto, zone: str, dialect: str = "documented") -> Iterator[Neto]:
+    """A client of a new site of the same server, in that zone and dialect."""
     with neto.store.begin() as connection:
-        number = keys.add_site(connection, zone, zone, neto.clock.now())
+        name = f"{zone} {len(keys.sites(connection))}"
+        number = keys.add_site(connection, name, zone, neto.clock.now(), dialect=dialect)
         site = keys.find_site(connection, str(number))
     one = Neto(neto.url, neto.new_key(site=site), neto.store, neto.clock, neto.path)
     with one.http:
@@ -421,3 +434,93 @@ def served(path: Path, *flags: str, stderr: int | None = None, **environ: str) -
 def database(template: Path, tmp_path: Path) -> Path:
     """A migrated database file with one site and the key of all tests, that nobody serves yet."""
     return Path(shutil.copy(template, tmp_path / "recontact.db"))
+
+
+# -- customers, as the vendor documents them ------------------------------------------------------
+
+CUSTOMER_TEXTS = {
+    "Username": 25, "Password": 100, "EmailAddress": 50, "SecondaryEmailAddress": 50,
+    "ParentUsername": 25, "ApprovalUsername": 25, "ReferralUsername": 25,
+    "IdentificationType": 20, "IdentificationDetails": 25,
+    "DefaultDocumentTemplate": 50, "DefaultInvoiceTerms": 50, "InternalNotes": 65_535,
+    "ABN": 255, "WebsiteURL": 255, "Classification1": 20, "Classification2": 20,
+    "SalesChannel": 15, "UserGroup": 50, "AccountManager": 25,
+    **{f"UserCustom{n}": 255 for n in range(1, 51)},
+}  # fmt: skip
+"""The texts of a customer, with how long each may be."""
+_ADDRESS = {
+    "FirstName": 50, "LastName": 50, "Company": 50, "StreetLine1": 50, "StreetLine2": 50,
+    "City": 50, "State": 50, "PostCode": 15, "Country": 2, "Phone": 30, "Fax": 30,
+}  # fmt: skip
+BILLING_ADDRESS = {f"Bill{name}": limit for name, limit in _ADDRESS.items()}
+SHIPPING_ADDRESS = {"ShipTitle": 255} | {f"Ship{name}": limit for name, limit in _ADDRESS.items()}
+
+
+def as_long_as(limits: dict[str, int]) -> dict[str, str]:
+    """Texts that begin with their element's name, where that has room, and fill it."""
+    return {name: name[:limit].ljust(limit, "\u00e9") for name, limit in limits.items()}
+
+
+FULL_CUSTOMER: dict[str, Any] = {
+    **as_long_as(CUSTOMER_TEXTS),
+    "Type": "Prospect", "Gender": "unisex", "DefaultOrderType": "dropshipping",
+    "NewsletterSubscriber": "True", "Active": "False", "OnCreditHold": "True",
+    "ReferralCommission": "7.25", "DefaultDiscounts": "-1.5", "CreditLimit": "12000.00",
+    "DateOfBirth": "1980-02-29",
+    "BillingAddress": as_long_as(BILLING_ADDRESS),
+    "ShippingAddress": as_long_as(SHIPPING_ADDRESS),
+}  # fmt: skip
+"""Every element that AddCustomer documents, each with a value of its own."""
+
+CUSTOMER_ELEMENTS = [name for name in FULL_CUSTOMER if name not in ("Username", "Password")]
+"""Those that can be read back as they are kept."""
+
+
+_numbers = itertools.count(1)
+
+
+def new_username() -> str:
+    """A username that no other test takes."""
+    return f"user {next(_numbers)}"
+
+
+def change_customers(neto: Neto, action: str, *items: Any, format: str = "json") -> Answer:
+    """AddCustomer or UpdateCustomer."""
+    return neto.call(format, action, {"Customer": list(items)})
+
+
+def add_customers(neto: Neto, *items: dict[str, Any]) -> list[str]:
+    """Add customers that must be added, and give their usernames."""
+    answer = change_customers(neto, "AddCustomer", *items)
+    assert answer.ack == "Success", answer.tree
+    return [customer["Username"] for customer in customers_of(answer)]
+
+
+def find_customers(neto: Neto, format: str = "json", **filters: Any) -> Answer:
+    """GetCustomer, with Username for an OutputSelector unless there is another."""
+    return neto.call(format, "GetCustomer", {"Filter": {"OutputSelector": "Username"} | filters})
+
+
+def customers_of(answer: Answer) -> list[dict[str, Any]]:
+    """The customers that an answer lists."""
+    return one_or_many(answer.tree.get("Customer", []))
+
+
+def customer(neto: Neto, username: str, *elements: str, format: str = "json") -> dict[str, Any]:
+    """One customer: these elements, or all that can be read back, and Revision."""
+    selectors = [*(elements or CUSTOMER_ELEMENTS), "Revision", "DateUpdated"]
+    answer = find_customers(neto, format, Username=username, OutputSelector=selectors)
+    (one,) = customers_of(answer)
+    return one
+
+
+def rows(neto: Neto, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What the server's database holds."""
+    with neto.store.begin() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(statement, values)]
+
+
+def site_of(neto: Neto) -> int:
+    """The number of the site that a client's key is for."""
+    with neto.store.begin() as connection:
+        return keys.keys(connection)[keys.digest_of(neto.key)].site.site

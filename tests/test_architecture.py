@@ -4,7 +4,7 @@ import ast
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,15 @@ from conftest import RECONTACT, clean_environ, served
 
 import recontact
 from recontact import actions
-from recontact.fields import UPDATE_CUSTOMER_LOG, Comparison
-from recontact.model import CustomerLog
+from recontact.fields import (
+    CUSTOMER_DETAILS,
+    GET_CUSTOMER,
+    UPDATE_CUSTOMER_LOG,
+    Comparison,
+    Element,
+    Fields,
+)
+from recontact.model import Customer, CustomerLog
 from recontact.store import tables
 
 SOURCE = Path(recontact.__file__).parent
@@ -31,6 +38,7 @@ LAYERS = [
     {"actions", "body", "client", "faults", "gate", "logger", "metrics"},
     {"store", "wire"},  # bytes on disk, bytes on the wire
     {"messages"},
+    {"catalogue", "evidence"},
     {"model"},
     {"fields"},
     {"values"},
@@ -44,7 +52,7 @@ AT_THE_DOOR = {"server", "neto_api", "cli", "pytest_plugin"}
 READ_ONLY_THERE = {"clock", "config"}
 
 # The client is used without the server: it may know the wire, and what that knows.
-CLIENT_KNOWS = {"__init__", "messages", "model", "fields", "values", "wire"}
+CLIENT_KNOWS = {"__init__", "catalogue", "messages", "model", "fields", "values", "wire"}
 
 # Who may know of a library. One that is not listed is anybody's.
 LIBRARIES = {
@@ -53,6 +61,7 @@ LIBRARIES = {
     "httpx": {"client"},
     "jinja2": {"web"},
     "lxml": {"wire"},
+    "markdown_it": {"describe"},
     "psycopg": {"store"},
     "pysqlite3": {"store"},
     "rich": {"cli"},
@@ -163,7 +172,7 @@ def test_a_server_on_an_up_to_date_database_starts_without_what_it_does_not_need
         assert server.stop() == 0
 
     loaded = loaded_while(server.err.whole())
-    assert loaded & {"alembic", "rich", "mako", "psycopg", "jinja2"} == set()
+    assert loaded & {"alembic", "rich", "mako", "psycopg", "jinja2", "markdown_it"} == set()
 
 
 def test_a_command_loads_no_server(database: Path) -> None:
@@ -205,21 +214,47 @@ def test_the_field_table_of_update_customer_log_is_the_seeds() -> None:
     assert [(name, wire.evidence) for name, wire in others.items()] == [("Revision", "extension")]
 
 
+def keys_of(fields: Fields) -> set[str]:
+    """The keys of the fields that hold a value, those within others too."""
+    return set().union(*(keys_of(f.parts) if f.parts else {f.key} for f in fields.values()))
+
+
+def keys_in(elements: Iterable[Element]) -> set[str]:
+    """The keys of what these elements answer of a record; not of the lists in it."""
+    return set().union(*(keys_in(e.parts) if e.parts else {e.key} for e in elements))
+
+
 @pytest.mark.parametrize("action", actions.ACTIONS.values(), ids=lambda action: action.shape.action)
 def test_each_element_is_an_attribute_of_its_record_and_a_column(action: actions.Action) -> None:
-    attributes = set(CustomerLog.__struct_fields__)
-    columns = {column.name for column in tables.customer_log.columns}
-    # A follow-up is on a day or at an instant, in a column each.
-    columns |= {"date_required_follow_up"} if columns >= {"follow_up_day", "follow_up_at"} else {""}
+    if action.shape.record == "CustomerLog":
+        attributes = set(CustomerLog.__struct_fields__)
+        columns = {column.name for column in tables.customer_log.columns}
+        # A follow-up is on a day or at an instant, in a column each.
+        assert columns >= {"follow_up_day", "follow_up_at"}
+        columns |= {"date_required_follow_up"}
+        kept = attributes & columns
+    else:
+        # What no filter asks for shares a column.
+        attributes = set(Customer.__struct_fields__) | set(CUSTOMER_DETAILS) | {"password"}
+        columns = {column.name.removesuffix("_folded") for column in tables.customer.columns}
+        kept = attributes
 
-    assert {field.key for field in action.shape.item.values()} <= attributes & columns
-    assert {one.key for one in action.shape.selectors.values()} <= attributes & columns
-    paging = (Comparison.PAGE, Comparison.LIMIT)
+    assert keys_of(action.shape.item) <= kept
+    elements = [one for one in action.shape.selectors.values() if not one.repeats]
+    nobody_has = {"", "account_balance", "available_credit"}
+    assert keys_in(elements) <= kept | nobody_has
+    others = (Comparison.PAGE, Comparison.LIMIT, Comparison.SEARCH)
     for one in action.shape.filters.values():
-        assert one.comparison in paging or one.key in attributes & columns, one
+        assert one.comparison in others or one.key in attributes & columns, one
     for table in (action.shape.item, action.shape.selectors, action.shape.filters):
         for name, entry in table.items():
             assert entry.wire.doc.endswith((".", "…")), f"{name} is not documented"
+
+
+def test_get_customer_has_the_94_documented_selectors() -> None:
+    documented = [e for e in GET_CUSTOMER.selectors.values() if e.wire.evidence == "documented"]
+
+    assert len(documented) == 94
 
 
 def test_the_version_is_in_one_place_and_its_copy() -> None:

@@ -191,7 +191,10 @@ def test_each_make_target_that_the_readme_names_is_in_the_makefile() -> None:
 
 def test_each_command_that_the_readme_names_is_in_the_help() -> None:
     code = "\n".join([*re.findall(r"`([^`\n]+)`", README), *(block.text for block in BLOCKS)])
-    named = {tuple(words.split()) for words in re.findall(r"\brecontact ((?:key )?[a-z]+)", code)}
+    named = {
+        tuple(words.split())
+        for words in re.findall(r"\brecontact ((?:(?:key|site) )?[a-z]+)", code)
+    }
 
     assert named >= {("serve",), ("key", "create"), ("key", "list"), ("key", "revoke")}
     for *group, command in named:

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +24,16 @@ logger = logging.getLogger("recontact")
 ENDPOINT: Final = "/do/WS/NetoAPI"
 KEYS_EVERY: Final = 0.5
 """Seconds after which a new or revoked key counts."""
+_SAFE: Final = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
+        b"form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""What a browser may do with a page of ours: show it, with the sheet of this server."""
 
 
 def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
@@ -57,7 +67,15 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
         await send({"type": "lifespan.shutdown.complete"})
 
     others = Starlette(
-        routes=[Route("/", home), Route("/healthz", healthz), Route("/readyz", readyz)]
+        routes=[
+            Route("/", home),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/docs", described),
+            Route("/docs/{page}", described),
+            Route("/openapi.json", described),
+            Route("/assets/{file:path}", described),
+        ]
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +92,24 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
     return app
 
 
+def described(request: Request) -> Response:
+    """
+    The pages, OpenAPI and XSD that describe the API.
+
+    Starlette runs it in a thread: a page takes 0.2 s to make when it is first asked for.
+    """
+    # Imported here, not at the start: few servers are asked for a page.
+    from recontact.describe.served import document
+
+    found = document(request.scope["path"])
+    if found is None:
+        return PlainTextResponse("Not Found", 404)
+    headers = {"etag": found.etag, "cache-control": "no-cache"}
+    if found.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(found.body, media_type=found.media_type, headers=headers)
+
+
 def _is_browser(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
@@ -86,7 +122,7 @@ async def _logged(
     clock: Clock,
     line: Callable[..., None],
 ) -> None:
-    """Run `app` with an X-Request-Id on its answer, and a line in the log."""
+    """Run `app` with an X-Request-Id and what browsers must heed on its answer; log a line."""
     exchange = Exchange.begin(scope, clock)
 
     async def noting(message: Message) -> None:
@@ -94,6 +130,7 @@ async def _logged(
             exchange.http_status = message["status"]
             message["headers"] = [
                 *message.get("headers", ()),
+                *_SAFE,
                 (b"x-request-id", exchange.request_id.encode()),
             ]
         await send(message)
@@ -114,13 +151,16 @@ async def _keep_fresh(neto_api: NetoEndpoint, store: Store) -> None:
 
 
 _PAGE: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>recontact</title>
-<body style="font: 15px/1.5 system-ui, sans-serif; max-width: 72ch; margin: 3rem auto">
+<link rel="stylesheet" href="/assets/docs.css"><link rel="icon" href="data:,"></head>
+<body><div class="plain"><main>
 <h1>recontact</h1>
 <p>This server keeps customer logs. Programs talk to it by <code>POST</code> to
 <code>/do/WS/NetoAPI</code>, with the headers <code>NETOAPI_ACTION</code>,
 <code>NETOAPI_USERNAME</code> and <code>NETOAPI_KEY</code>, in XML or JSON.</p>
 <p>The actions are ACTIONS.</p>
-</body></html>
+<p><a href="/docs">How to call them</a></p>
+</main></div></body></html>
 """
