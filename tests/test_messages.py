@@ -4,6 +4,7 @@ import gzip
 import re
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from recontact.catalogue import CATALOGUE, Severity
 
 ADD, UPDATE, GET = "AddCustomerLog", "UpdateCustomerLog", "GetCustomerLog"
 ADD_CUSTOMER = "AddCustomer"
-OTHERS_REACH = {"RC030", "RC031", "RC032"}
-"""503 and 500: test_store.py reaches these, on databases that fail."""
+OTHERS_REACH = {"CL037", "RC030", "RC031", "RC032"}
+"""503 and 500: test_store.py reaches these, on databases that fail; CL037: the end of this page."""
 
 
 def item(elements: str) -> Callable[[Neto], Answer]:
@@ -192,3 +193,23 @@ def test_the_codes_of_the_catalogue_are_its_keys_and_every_text_ends_as_a_senten
         assert entry.cause.endswith(".")
         assert entry.way_out.endswith(".")
         assert not entry.text.endswith(".")
+
+
+@pytest.mark.parametrize(("most", "codes"), [(4, []), (3, ["CL037"])])
+def test_the_logs_of_many_customers_are_answered_up_to_a_limit(
+    neto: Neto, monkeypatch: pytest.MonkeyPatch, most: int, codes: list[str]
+) -> None:
+    customers = [{"Username": "ana"}, {"Username": "bob"}]
+    assert neto.call("json", ADD_CUSTOMER, {"Customer": customers}).ack == "Success"
+    neto.add(*[{"Username": "ana"}, {"Username": "bob"}] * 2)
+    # The package has the function of that name in the module's place.
+    module = sys.modules["recontact.actions.get_customer"]
+    monkeypatch.setattr(module, "MOST_LOGS", most)
+
+    asked = {"IDAfter": 0, "OutputSelector": "CustomerLog"}
+    answer = neto.call("json", "GetCustomer", {"Filter": asked})
+
+    assert answer.codes == codes
+    assert len(answer.tree["Customer"]) == (0 if codes else 2)
+    if codes:
+        assert f"the 2 customers of this page have over {most} logs" in answer.body.decode()

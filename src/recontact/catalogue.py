@@ -212,6 +212,12 @@ CATALOGUE: Final = _catalogue(
         "The text has no letter and no digit, and nothing else is looked for.",
         "Send a word of the log, or the beginning of one.",
     ),
+    Entry(
+        "CL037",
+        "Too many logs to answer",
+        "The customers of the page have more logs together than one answer holds.",
+        "Send a smaller Limit, or read the logs by GetCustomerLog, page by page.",
+    ),
     # -- the live dialect: warnings where the documented one has errors ---------------------
     Entry(
         "CL040",

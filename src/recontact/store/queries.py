@@ -51,8 +51,10 @@ class View:
         )
         return [CUSTOMERS.load(row) for row in self._rows(statement)]
 
-    def logs_of_customers(self, customers: Iterable[Customer]) -> dict[str, list[CustomerLog]]:
-        """All logs of these customers, by LogID, for each folded username."""
+    def logs_of_customers(
+        self, customers: Iterable[Customer], most: int
+    ) -> dict[str, list[CustomerLog]]:
+        """All logs of these customers, by LogID, for each folded username; `most` in all."""
         found: dict[str, list[CustomerLog]] = {one.username_folded: [] for one in customers}
         names = list(found)
         for some in (names[at : at + 500] for at in range(0, len(names), 500)):
@@ -60,10 +62,12 @@ class View:
                 select(customer_log)
                 .where(_log.site == self.site.site, _log.username_folded.in_(some))
                 .order_by(_log.username_folded, _log.log_id)
+                .limit(most)
             )
             for row in self._rows(statement):
                 log = LOGS.load(row)
                 found[fold(log.username or "")].append(log)
+                most -= 1
         return found
 
     def _rows(self, statement: Executable) -> Sequence[Sequence[Any]]:
