@@ -158,7 +158,8 @@ def _is_any_of(key: str, table: Table, values: Sequence[Any]) -> ColumnElement[b
         some = [value for value in values if value is not None]
     else:
         some = [fold(value) for value in values if value is not None]
-    conditions = [column.in_(some)] if some else []
+    # Older SQLite takes 32,766 values in a statement; JSON is one.
+    conditions = [column.in_(search.listed(some) if len(some) > 100 else some)] if some else []
     if len(some) < len(values):
         conditions.append(column.is_(None))
     return or_(*conditions)

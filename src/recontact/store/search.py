@@ -135,9 +135,9 @@ def feed(driver: Any, rows: Rows, most: int) -> int:
     return len(seen)
 
 
-def listed(numbers: list[int]) -> Select[Any]:
-    """The SELECT of these very numbers, as many as there are."""
-    return select(func.json_each(json.dumps(numbers)).table_valued("value").c.value)
+def listed(values: Sequence[Any]) -> Select[Any]:
+    """The SELECT of these very numbers or texts, as many as there are."""
+    return select(func.json_each(json.dumps(values)).table_valued("value").c.value)
 
 
 def _joined(texts: Iterable[str | None]) -> str:

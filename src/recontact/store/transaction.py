@@ -318,7 +318,8 @@ class Statements:
         compiled: Any = statement.compile(  # type: ignore[attr-defined]
             dialect=self._dialect, compile_kwargs={"render_postcompile": True}
         )
-        values = [compiled.params[name] for name in compiled.positiontup]
+        params = compiled.params  # made anew each time it is asked for
+        values = [params[name] for name in compiled.positiontup]
         found: list[Sequence[Any]] = driver.execute(str(compiled), values).fetchall()
         return found
 
@@ -339,7 +340,8 @@ class Statements:
     def run(self, driver: Driver, statement: Executable) -> None:
         """One statement that is not worth keeping, with the values it holds."""
         compiled: Any = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
-        values = [compiled.params[name] for name in compiled.positiontup]
+        params = compiled.params
+        values = [params[name] for name in compiled.positiontup]
         driver.execute(str(compiled), values).close()
 
     def _compile(

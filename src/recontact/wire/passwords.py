@@ -23,7 +23,7 @@ _IN_XML = re.compile(
 )
 _LEFT_IN_XML = re.compile(
     rb"(?!" + _START + rb"(?:/>|>(?:\*\*\*)?+</))<(?:[^<>\s/:]++:)?+password"
-    rb"|<[^<>]*\spassword\s*=",
+    rb"|[\s:]password\s*+=\s*+[\"']",
     re.IGNORECASE,
 )
 
