@@ -60,7 +60,7 @@ why_not = import importlib.util as u, sys; \
   sys.exit(old or bare or 0)
 
 .venv/ok: requirements.txt pyproject.toml
-	@echo "Setting up .venv (half a minute the first time)"
+	@echo "Setting up .venv (under a minute the first time)"
 	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 	  if why=$$($$python -c '$(why_not)' 2>&1); then break; fi; \
 	  first=$${first:-$$python: $$why}; python=; \

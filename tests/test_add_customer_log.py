@@ -220,3 +220,13 @@ def test_the_times_of_a_log_are_the_clocks(neto: Neto) -> None:
     after = neto.clock.now()
     log = neto.log(log_id)
     assert f"{before:%F %T}" <= log["DateAdded"] <= f"{after:%F %T}"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_item_with_unknown_elements_only_is_refused_and_one_without_any_is_added(
+    shared: Neto, format: str
+) -> None:
+    answer = add(shared, format, {"CustName": "x", "Note": "hello"}, {"LogID": "0"})
+
+    assert (answer.codes, len(answer.log_ids)) == (["CL008"], 1)
+    assert answer.headers["Recontact-Passed-Over"] == "CustName, Note"

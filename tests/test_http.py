@@ -1257,3 +1257,22 @@ def test_an_error_counts_for_more_than_a_warning(shared: Neto, order: int) -> No
 
     assert answer.ack == "Error"
     assert (answer.codes, len(answer.warnings)) == (["CL011"], 1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({"X_SECRET_KEY": "k"}, "X_SECRET_KEY came without X_ACCESS_KEY"),
+        ({"X_ACCESS_KEY": "k"}, "X_ACCESS_KEY came without X_SECRET_KEY"),
+        ({"Authorization": "Basic a2V5"}, "another form than Bearer"),
+        ({"NETOAPI_USERNAME": "ana"}, "NETOAPI_USERNAME came without NETOAPI_KEY"),
+        ({}, "underscores_in_headers on"),
+    ],
+)
+def test_a_credential_that_came_in_part_is_told_what_is_missing(
+    shared: Neto, headers: dict[str, str], says: str
+) -> None:
+    answer = shared.post("UpdateCustomerLog", b"", {"NETOAPI_KEY": None} | headers)  # type: ignore[arg-type]
+
+    assert (answer.status, answer.codes) == (401, ["RC002"])
+    assert says in answer.errors[0]["Description"]

@@ -88,6 +88,7 @@ REACHED: dict[str, Callable[[Neto], Answer]] = {
     "CL005": post(json_call("[3]")),
     "CL006": item('"Nota": "x"'),
     "CL007": customer('"Username": "BOB"'),
+    "CL008": lambda neto: neto.call("json", ADD, {"CustomerLogs": {"CustomerLog": {"Nota": "x"}}}),
     "CL010": item(f'"FollowUpType": "{"x" * 51}"'),
     "CL011": item('"Revision": "1_0"'),
     "CL012": item('"Status": "Done"'),
@@ -180,7 +181,7 @@ def test_an_error_of_an_item_says_which(strict: Neto, code: str) -> None:
     name = ""
     if code in ("CL007", "CL017", "CL018"):
         name = r" \(Username \w+\)"
-    elif code not in ("CL001", "CL003", "CL005"):
+    elif code not in ("CL001", "CL003", "CL005", "CL008"):
         name = r" \(LogID \d+\)"
     assert re.match(f"Item 1{name}: ", error["Description"])
 

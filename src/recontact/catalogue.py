@@ -105,6 +105,13 @@ CATALOGUE: Final = _catalogue(
         "Send UpdateCustomer to change the customer, or choose another Username.",
     ),
     Entry(
+        "CL008",
+        "Nothing to add in {item}",
+        "The item has elements, and the action knows none of them, so the log would be empty.",
+        "Check the spelling of the elements; names count letter by letter. The header "
+        "Recontact-Passed-Over names those that were passed over.",
+    ),
+    Entry(
         "CL010",
         "{element} is too long",
         "The text has more characters than the element may have. Nothing is ever cut.",
@@ -179,8 +186,9 @@ CATALOGUE: Final = _catalogue(
     Entry(
         "CL031",
         "At least one filter is required",
-        "The request has no filter beside Page and Limit.",
-        "Add a filter; LogIDAfter 0, or IDAfter 0 for customers, reads everything, page by page.",
+        "The request has no Filter, or in it no filter beside Page and Limit.",
+        'Add one: {"Filter": {"LogIDAfter": 0, "OutputSelector": ["Notes"]}} reads all logs, page '
+        "by page; of customers it is IDAfter.",
     ),
     Entry(
         "CL032",

@@ -65,7 +65,7 @@ def admit(headers: Mapping[bytes, bytes], keyring: Keyring, now: datetime) -> Ke
     ]
     offered = {key for key in (named, *alone) if key}
     if not offered:
-        raise RefusedError("RC002")
+        raise RefusedError("RC002", _half_sent(headers))
     if len(offered) > 1:
         detail = "NETOAPI_KEY, X_SECRET_KEY and Authorization hold different keys: send one."
         raise RefusedError("RC003", detail)
@@ -79,6 +79,19 @@ def admit(headers: Mapping[bytes, bytes], keyring: Keyring, now: datetime) -> Ke
     return key
 
 
+def _half_sent(headers: Mapping[bytes, bytes]) -> str:
+    """What is missing of a credential that came in part; "" where none came."""
+    if b"x_secret_key" in headers:
+        return "X_SECRET_KEY came without X_ACCESS_KEY: send both."
+    if b"x_access_key" in headers:
+        return "X_ACCESS_KEY came without X_SECRET_KEY, which holds the key: send both."
+    if b"authorization" in headers:
+        return "Authorization came in another form than Bearer: send Authorization: Bearer KEY."
+    if b"netoapi_username" in headers:
+        return "NETOAPI_USERNAME came without NETOAPI_KEY: send both."
+    return ""
+
+
 def _text(value: bytes) -> str:
     """A header's text: UTF-8, or as Python's and .NET's clients send it, ISO-8859-1."""
     try:
@@ -88,7 +101,7 @@ def _text(value: bytes) -> str:
 
 
 def may(key: Key, right: str, action: str) -> None:
-    """Raise RefusedError (403) unless the key has the right to call the action."""
+    """Raise RefusedError (403) unless the key has the right that `action` needs."""
     if right not in key.may:
         rights = " and ".join(sorted(key.may)) or "nothing"
         raise RefusedError(

@@ -201,7 +201,7 @@ class NetoEndpoint:
         gate.may(key, action.right, action.shape.action)
         call = await self._read_call(exchange, action.shape, receive)
         if call.query is not None:
-            gate.may(key, "read", action.shape.action)
+            gate.may(key, "read", f"{action.shape.action} with a Filter")
         if call.passed_over:
             exchange.extra["recontact-passed-over"] = _passed_over(call)
         answer = await self._run(exchange, action, call, key)

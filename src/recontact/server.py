@@ -157,10 +157,12 @@ _PAGE: Final = """<!doctype html>
 <link rel="stylesheet" href="/assets/docs.css"><link rel="icon" href="data:,"></head>
 <body><div class="plain"><main>
 <h1>recontact</h1>
-<p>This server keeps customer logs. Programs talk to it by <code>POST</code> to
-<code>/do/WS/NetoAPI</code>, with the headers <code>NETOAPI_ACTION</code>,
-<code>NETOAPI_USERNAME</code> and <code>NETOAPI_KEY</code>, in XML or JSON.</p>
+<p>This server keeps a shop's customers and customer logs. Programs talk to it by <code>POST</code>
+to <code>/do/WS/NetoAPI</code>, with the headers <code>NETOAPI_ACTION</code> and
+<code>NETOAPI_KEY</code>, in XML or JSON.</p>
 <p>The actions are ACTIONS.</p>
-<p><a href="/docs">How to call them</a></p>
+<p><a href="/docs/api">How to call them</a> · <a href="/docs/errors">every error and warning</a> ·
+<a href="/docs/evidence">where each rule comes from</a> ·
+<a href="/openapi.json">openapi.json</a></p>
 </main></div></body></html>
 """

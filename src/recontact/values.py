@@ -228,7 +228,7 @@ def _read_date(raw: Any) -> tuple[datetime, bool, bool] | None:
     if found is None:
         raise WrongValueError(
             "CL013",
-            "must be written YYYY-MM-DD HH:MM:SS (UTC), YYYY-MM-DD, or as ISO 8601 "
+            "must be written YYYY-MM-DD HH:MM:SS (UTC), YYYY-MM-DD, or as ISO 8601 with seconds "
             f"(2026-11-23T07:30:00+11:00); got {quote(text)}",
             quote(text),
         )

@@ -14,6 +14,12 @@ def add_customer_log(call: Call, tx: Transaction, by: Answering) -> Reply:
         reply.add([no_item(SHAPE)])
     for item in call.items:
         errors, warnings = item.judge(LOG_DEFAULTS.get, tx.site)
+        if item.is_unknown:  # nobody means an empty log
+            detail = (
+                f"none of its elements is one of {SHAPE.action}: check their spelling, letter by "
+                "letter. The header Recontact-Passed-Over names them."
+            )
+            errors.append(item.error("CL008", detail, item=f"item {item.position}"))
         values = item.values
         if (username := values.get("username")) is not None:
             customer = tx.customer(username)

@@ -90,7 +90,7 @@ FORMATS: Final = """\
 ## XML and JSON
 
 The body is XML or JSON, as its first character shows; Content-Type is not looked at. The answer
-follows `Accept`, so a call in XML can be answered in JSON.
+follows `Accept` alone: a call in JSON without that header is answered in XML.
 
 - **XML**: the root has the action's name. Namespaces, attributes and comments do not count. A
   DOCTYPE is refused. The encoding is UTF-8; UTF-16, ISO-8859-1 and US-ASCII are read too.
@@ -116,7 +116,10 @@ VALUES: Final = """\
 
 **Not sent**, or null in JSON and `xsi:nil` in XML, leaves an element as it is. **Sent empty**
 clears it; an empty boolean is False, and an empty Status, which cannot be without a value, stays as
-it is. Answers hold numbers and booleans as text, and empty text where there is no value.
+it is. **An address is one value**: a sent one replaces the stored one whole, and what is not in it
+becomes empty. So read it, change it, and send all of it.
+
+Answers hold numbers and booleans as text, and empty text where there is no value.
 
 Characters are Unicode code points, a CRLF being one. Those that XML cannot carry are
 refused in JSON too, so that all that is stored can be read back in both.
@@ -167,7 +170,8 @@ BATCHES: Final = """\
 Items are taken one by one, in order. **An item with an error changes nothing, and the others are
 applied**: a call with Ack Error may have changed something. A warning means applied, with a remark.
 An item that comes later sees what an earlier one of the same call did. Messages name items by their
-place in the call, from 1.
+place in the call, from 1. The list of an answer has the applied items alone, in order: to tell
+which is which, leave out the items whose number an Error names.
 
 All of a call is saved, with what it changed, before its answer leaves."""
 
@@ -183,7 +187,8 @@ that is wanted. It needs at least one of each.
   empty.
 - From and To include the value itself. A day without a time counts from its start in the site's
   zone: `DateRequiredFollowUpTo` 2026-11-24 has the follow-ups for that day as a whole, and leaves
-  out those at a time later on it.
+  out those at a time later on it. For all that is due by the end of a day, send its last second
+  with the site's offset: `2026-11-24T23:59:59+11:00`.
 - An unknown filter is an error, since the answer would otherwise hold too much. An unknown
   OutputSelector is passed over.
 - What names a record is always answered: its LogID, or its ID and Username.
@@ -210,6 +215,8 @@ one differs in this:
 - In JSON the list of an Add or Update is a bare object when there is one, and empty text when there
   is none. One `Error` or `Warning` is a bare object too. The list of a Get is always a list.
 - In JSON a list within a record stands in an array of one object.
-- A refused key, and JSON that cannot be read, are answered with HTTP status 200.
+- A refused key, and JSON that cannot be read, are answered with HTTP status 200. A key that lets in
+  nowhere belongs to no site, so it is answered so only where all sites of the server are live.
 - What cannot be found is a warning, and the item is not applied. A word outside an enumeration and
-  a date that is none are warnings, and the rest of the item is applied."""
+  a date that is none are warnings, and the rest of the item is applied. In a Filter they are errors
+  in both dialects."""

@@ -115,6 +115,11 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         "another Username.",
         key="BOB",
     ),
+    "CL008": _of(
+        "Item 1: none of its elements is one of AddCustomerLog: check their spelling, letter by "
+        "letter. The header Recontact-Passed-Over names them.",
+        item="item 1",
+    ),
     "CL010": _of(
         "Item 1 (LogID 1): FollowUpType is 51 characters long, and at most 50 are allowed: "
         "shorten it.",
@@ -134,7 +139,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     ),
     "CL013": _of(
         "Item 1 (LogID 1): LastContacted must be written YYYY-MM-DD HH:MM:SS (UTC), YYYY-MM-DD, or "
-        "as ISO 8601 (2026-11-23T07:30:00+11:00); got 'soon'.",
+        "as ISO 8601 with seconds (2026-11-23T07:30:00+11:00); got 'soon'.",
         element="LastContacted",
         value="'soon'",
     ),
@@ -173,7 +178,10 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         action="GetCustomerLog",
     ),
     "CL031": _of(),
-    "CL032": _of(f"Filter: send one or more of {', '.join(GET_CUSTOMER_LOG.selectors)}."),
+    "CL032": _of(
+        "Filter: Colour is none. Names count letter by letter: send one or more of "
+        f"{', '.join(GET_CUSTOMER_LOG.selectors)}."
+    ),
     "CL033": _of(
         "Filter: LogIDAfter takes one value and 2 came. Send it once.", element="LogIDAfter"
     ),

@@ -46,7 +46,7 @@ def html_page(text: str, path: str, pages: Mapping[str, str]) -> str:
         for where, name in pages.items()
     )
     return _HTML.format(
-        title=escape(title),
+        title=escape(title if title == "recontact" else f"{title} · recontact"),
         links=links,
         layout="page" if contents else "plain",
         contents=_list(contents) if contents else "",
@@ -117,7 +117,7 @@ _HTML: Final = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} · recontact</title>
+<title>{title}</title>
 <link rel="stylesheet" href="/assets/docs.css">
 <link rel="icon" href="data:,">
 </head>

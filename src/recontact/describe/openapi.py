@@ -24,7 +24,8 @@ one operation for a path and a method, so each action is described a second time
 own, such as `/UpdateCustomerLog{ADDRESS}`: the server takes any path before the address. Programs
 that generate clients should use these. They are the same calls, and need the header too.
 
-Answers are JSON if Accept names application/json, else XML. Schemas with Live in their name are of
+Answers are JSON if Accept names application/json, else XML: a generated client that reads JSON
+must be told to send that header. Schemas with Live in their name are of
 the live dialect, in which a site can be set to answer as the real service was seen to. Schemas of
 requests describe what a careful client sends; the server reads more forms of a value, and passes
 over elements that it does not know. `x-evidence` says where an element comes from; `extension`
@@ -152,7 +153,8 @@ def _action_header(names: list[str]) -> Schema:
         "in": "header",
         "required": True,
         "description": "What to do.",
-        "schema": {"type": "string", "enum": names},
+        "schema": {"type": "string", "enum": names}
+        | ({"default": names[0]} if len(names) == 1 else {}),
     }
 
 

@@ -142,7 +142,8 @@ def find_site(connection: Connection, name: str | None) -> Site:
     for site in known.values():
         if name in (site.name, str(site.site)):
             return site
-    raise SiteUnknownError(f"There is no site {name}.")
+    names = ", ".join(site.name for site in known.values())
+    raise SiteUnknownError(f"There is no site {name}. There is {names or 'none yet'}.")
 
 
 def add_key(

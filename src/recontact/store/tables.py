@@ -139,31 +139,25 @@ customer = Table(
     sqlite_with_rowid=False,
 )
 
-revision = Table(
-    "revision",
-    metadata,
-    Column("site", Integer, primary_key=True, autoincrement=False),
-    Column("log_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
-    Column("key_id", Integer),
-    Column("request", LargeBinary(16), nullable=False),
-    Column("changes", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
 
-customer_revision = Table(
-    "customer_revision",
-    metadata,
-    Column("site", Integer, primary_key=True, autoincrement=False),
-    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
-    Column("key_id", Integer),
-    Column("request", LargeBinary(16), nullable=False),
-    Column("changes", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+def _revision_table(name: str, number: str) -> Table:
+    """The revisions of the records that `number` numbers."""
+    return Table(
+        name,
+        metadata,
+        Column("site", Integer, primary_key=True, autoincrement=False),
+        Column(number, BigInteger, primary_key=True, autoincrement=False),
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("at", BigInteger, nullable=False),
+        Column("key_id", Integer),
+        Column("request", LargeBinary(16), nullable=False),
+        Column("changes", Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+revision = _revision_table("revision", "log_id")
+customer_revision = _revision_table("customer_revision", "customer_id")
 
 # Logs that changed since the index of the search saw them: see `search`. was: the text that the
 # index has of the log; NULL: it has none.

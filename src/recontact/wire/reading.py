@@ -104,22 +104,29 @@ def _read_item(raw: Any, position: int, shape: Shape, call: Call) -> Item:
 
 
 def _read_fields(
-    raw: dict[str, Any], fields: Fields, ignored: Collection[str], item: Item, call: Call
+    raw: dict[str, Any],
+    fields: Fields,
+    ignored: Collection[str],
+    item: Item,
+    call: Call,
+    within: str = "",
 ) -> None:
     for name, value in raw.items():
         field = fields.get(name)
         if field is None:
             if name not in ignored:
-                call.passed_over.append(name)
+                call.passed_over.append(within + name)
                 item.passed_over = True
             continue
-        item.understood = item.understood or not field.wire.required
+        # An address alone says nothing: it may hold only what nobody knows.
+        item.understood = item.understood or not (field.wire.required or (field.parts and value))
         if value is None:
             continue
         if field.parts and isinstance(value, dict):
-            # Sent, it replaces the stored one whole.
-            item.values.update((part.key, None) for part in field.parts.values())
-            _read_fields(value, field.parts, (), item, call)
+            if not value or any(part in field.parts for part in value):
+                # It replaces the stored one whole. One that is all misspelled replaces nothing.
+                item.values.update((part.key, None) for part in field.parts.values())
+            _read_fields(value, field.parts, (), item, call, within=f"{name}/")
             continue
         try:
             typed = field.wire.type.read(value)
@@ -155,11 +162,7 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
     for name, value in raw.items():
         values = value if isinstance(value, list) else [value]
         if name == "OutputSelector":
-            wanted = [
-                str(one).strip()
-                for one in values
-                if isinstance(one, str | int | float) and one is not True and one is not False
-            ]
+            wanted = [_selector(one) for one in values if one is not None]
         elif len(query.problems) == MOST_PROBLEMS:
             continue
         elif (known := shape.filters.get(name)) is None:
@@ -183,13 +186,22 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
     if shape.is_get and not query.conditions:
         query.problems.append(CATALOGUE["CL031"].message())
     elif not query.selectors and (shape.is_get or wanted):
+        came = f"{', '.join(map(quote_name, wanted[:5]))} is none. Names count letter by letter: "
         query.problems.append(
-            CATALOGUE["CL032"].message(f"Filter: send one or more of {', '.join(shape.selectors)}.")
+            CATALOGUE["CL032"].message(
+                f"Filter: {came if wanted else ''}send one or more of {', '.join(shape.selectors)}."
+            )
         )
     return query
 
 
 _MAY_BE_EMPTY: Final = (Comparison.IS, Comparison.FROM, Comparison.TO)
+
+
+def _selector(raw: Any) -> str:
+    """The name that an OutputSelector gives, or what came in its place."""
+    is_plain = isinstance(raw, str | int) and not isinstance(raw, bool)
+    return str(raw).strip() if is_plain else describe(raw)
 
 
 def _no_value(name: str) -> Message:
