@@ -218,7 +218,6 @@ def test_a_value_of_json_is_read_as_it_is_written(
         pytest.param({"Active": {"b": "1"}}, "CL016", id="an object for a boolean"),
         pytest.param({"BillingAddress": "1 High St"}, "CL018", id="text for an address"),
         pytest.param({"BillingAddress": {"BillCity": {"b": "1"}}}, "CL016", id="too deep"),
-        pytest.param({"ShippingAddress": [{}, {}]}, "CL018", id="two addresses"),
         pytest.param({"Username": {"b": "1"}}, "CL016", id="an object for the name"),
     ],
 )
@@ -629,3 +628,13 @@ def test_an_update_moves_no_log_to_another_customer(shared: Neto) -> None:
     assert (answer.ack, answer.headers["Recontact-Passed-Over"]) == ("Success", "Username")
     log = shared.log(log_id)
     assert (log["Username"], log["Notes"]) == ("from", "new")
+
+
+@pytest.mark.parametrize(("format", "code"), [("xml", "CL015"), ("json", "CL018")])
+def test_two_addresses_of_a_kind_are_refused(shared: Neto, format: str, code: str) -> None:
+    item = {
+        "Username": f"twice {format}",
+        "ShippingAddress": [{"ShipCity": "A"}, {"ShipCity": "B"}],
+    }
+
+    assert add(shared, format, item).codes == [code]

@@ -496,7 +496,7 @@ def test_a_number_of_paging_is_never_empty(filled: Neto, name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b'{"Filter": []}', "CL034"),
+        (b'{"Filter": [1]}', "CL034"),
         (b'{"Filter": [{"LogID": 1}]}', "CL034"),
         (b'{"Filter": "LogID"}', "CL034"),
         (b'{"Filter": 1}', "CL034"),

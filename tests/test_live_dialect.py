@@ -403,12 +403,10 @@ def test_an_update_of_an_unknown_customer_is_a_warning_in_a_live_site(
 @pytest.mark.parametrize(
     ("element", "value", "said"),
     [
-        ("Type", "Supplier", "Type 'Supplier' does not exist, setting as Customer"),
-        ("Gender", "x", "Gender 'x' does not exist, setting as empty"),
         ("DateOfBirth", "x", "DateOfBirth 'x' is not a date, field ignored"),
     ],
 )
-def test_a_bad_word_or_date_of_a_customer_is_a_warning_in_a_live_site(
+def test_a_bad_date_of_a_customer_is_a_warning_in_a_live_site(
     live: Neto, element: str, value: str, said: str
 ) -> None:
     username = new_username()
@@ -424,7 +422,18 @@ def test_a_bad_word_or_date_of_a_customer_is_a_warning_in_a_live_site(
         (warning,) = answer.warnings
         assert warning["Message"] == f"{said} in item 1 (Username {username})"
     one = customer(live, username)
-    assert (one[element], one["ABN"]) == ("Customer" if element == "Type" else "", "2")
+    assert (one[element], one["ABN"]) == ("", "2")
+
+
+@pytest.mark.parametrize(
+    ("element", "value"), [("Type", "Supplier"), ("Gender", "x"), ("Active", "maybe")]
+)
+def test_a_bad_word_other_than_a_status_is_an_error_in_a_live_site_too(
+    live: Neto, element: str, value: str
+) -> None:
+    item = {"Username": new_username(), element: value}
+
+    assert change_customers(live, "AddCustomer", item).codes == ["CL012"]
 
 
 @pytest.mark.parametrize("format", FORMATS)

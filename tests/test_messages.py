@@ -105,7 +105,7 @@ REACHED: dict[str, Callable[[Neto], Answer]] = {
     "CL031": find('"Page": 0'),
     "CL032": find('"LogID": 1', '"Colour"'),
     "CL033": find('"LogIDAfter": [1, 2]'),
-    "CL034": lambda neto: neto.post(GET, b'{"Filter": []}'),
+    "CL034": lambda neto: neto.post(GET, b'{"Filter": [1]}'),
     "CL035": find('"LogID": []'),
     "CL036": find('"Search": "?!"'),
     "CL040": live(lambda neto: neto.update("json", {"LogID": 99, "Notes": "x"})),

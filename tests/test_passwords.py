@@ -530,3 +530,23 @@ def test_a_defect_leaves_no_password_in_the_log(
     out, err = capfd.readouterr()
     assert SECRET not in out + err
     assert not is_in(SECRET, kept_in(broken))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            b"<u><!--" + b"<password><![CDATA[ " * 70_000 + b"--></u>", id="CDATA in a comment"
+        ),
+        pytest.param(b"<u>" + b"<password>" * 100_000, id="start tags"),
+        pytest.param(b"<u><password " + b"xmlns='' " * 150_000 + b"/></u>", id="attributes"),
+        pytest.param(b"<u>" + b"<password><!-- " * 90_000, id="comments"),
+        pytest.param(b'{"Customer": ' + b'"password":' * 100_000, id="JSON names"),
+        pytest.param(b'{"x": "' + b'\\"password\\":' * 90_000 + b'"}', id="names in text"),
+        pytest.param(b'{"password": "' + b"\\\\" * 700_000, id="backslashes"),
+        pytest.param(b'{"password": "' + b"x" * 1_500_000 + b'"}', id="a long one"),
+    ],
+)
+def test_a_hostile_body_is_looked_through_in_one_pass(neto: Neto, body: bytes) -> None:
+    """Where it goes to and fro this takes minutes, and the client gives up after 30 s."""
+    assert neto.post("AddCustomer", body).status in (200, 400)

@@ -1,6 +1,7 @@
 """The index of the search on real files: fed behind the writes, and never trusted blindly."""
 
 import re
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from conftest import Neto, served
 
 from recontact import actions
 from recontact.fields import Comparison
-from recontact.store import committer, search
+from recontact.store import committer, queries, search
 
 # This process must open the file with the store's own SQLite (see test_store.py).
 from recontact.store.sqlite import driver
@@ -109,6 +110,41 @@ def test_a_command_leaves_the_index_to_the_server(database: Path) -> None:
         assert server.neto.get(Search="one").log_ids == []
 
 
+def test_what_others_noted_is_seen_although_calls_come_all_the_time(database: Path) -> None:
+    with served(database) as server:
+        for _ in range(3):
+            server.neto.add(*[{"Notes": "forty chairs"}] * 700)
+        assert server.stop() == 0
+    write(
+        database,
+        "UPDATE search_index SET made_by = 'SQLite 3.40.1, Unicode 14.0.0'",
+        "INSERT INTO log_search (log_search) VALUES ('delete-all')",
+        "INSERT OR IGNORE INTO search_pending (site, log_id) SELECT site, log_id FROM customer_log",
+    )
+
+    with served(database) as server:
+
+        def few_are_noted() -> bool:
+            server.neto.update("json", {"LogID": 1, "AllocatedTo": str(time.monotonic_ns())})
+            ((noted,),) = ask(database, "SELECT count(*) FROM search_pending")
+            return bool(noted < committer.FEED_AT)
+
+        server.neto.wait_for(few_are_noted, 10)
+        server.neto.wait_for(lambda: is_fed(server.neto))  # in the pause that is now
+        assert len(hits(server.neto, "chairs")) == 2_100
+
+
+def test_long_notes_are_searched_by_their_beginning(neto: Neto) -> None:
+    long = "\ufdfa" * 20_000  # one character of it is eighteen for the search
+    neto.add({"Notes": "chair " + "x " * 5_000 + "table"}, {"Notes": "lamp " + long})
+
+    assert neto.get(Search="chair").log_ids == ["1"]
+    assert neto.get(Search="table").log_ids == []
+    assert neto.get(Search="lamp").log_ids == ["2"]
+    neto.wait_for(lambda: is_fed(neto))
+    assert (hits(neto, "chair"), hits(neto, "table"), hits(neto, "lamp")) == ([1], [], [2])
+
+
 # -- plans ---------------------------------------------------------------------------------------
 
 
@@ -136,10 +172,46 @@ def test_a_filter_by_a_text_reads_its_index_in_the_order_of_log_ids(
     assert "TEMP B-TREE" not in plan
 
 
-@pytest.mark.parametrize("column", ["follow_up_day", "follow_up_at", "date_updated", "date_added"])
-def test_a_range_of_dates_is_counted_in_its_index_alone(database: Path, column: str) -> None:
+@pytest.mark.parametrize("column", ["date_updated", "date_added"])
+def test_a_range_of_dates_is_found_in_its_index_alone(database: Path, column: str) -> None:
     sql = f"SELECT log_id FROM customer_log WHERE site = 1 AND {column} >= '2026' LIMIT 5000"
 
     ((*_, step),) = ask(database, f"EXPLAIN QUERY PLAN {sql}")
 
     assert f"USING COVERING INDEX customer_log_by_site_{column} (site=? AND {column}>?)" in step
+
+
+@pytest.mark.parametrize("column", ["follow_up_day", "follow_up_at"])
+def test_follow_ups_are_found_in_an_index_by_status_and_date(database: Path, column: str) -> None:
+    where = f"site = 1 AND status IN ('Completed', 'Recontacting') AND {column} <= '2026'"
+    found = f"SELECT log_id FROM customer_log WHERE {where}"
+    page = f"SELECT log_id FROM ({found} UNION ALL {found}) ORDER BY log_id + 0 LIMIT 9"
+
+    plan = "\n".join(step for *_, step in ask(database, f"EXPLAIN QUERY PLAN {page}"))
+
+    name = f"customer_log_by_site_status_{column}"
+    assert plan.count(f"USING COVERING INDEX {name} (site=? AND status=? AND {column}<?)") == 2
+
+
+@pytest.mark.parametrize("limit", [3, 100])
+@pytest.mark.parametrize("status", [{}, {"Status": ["Recontacting", "Completed"]}])
+def test_a_range_of_dates_finds_the_same_whether_many_or_few_are_left(
+    neto: Neto, monkeypatch: pytest.MonkeyPatch, status: dict[str, Any], limit: int
+) -> None:
+    days = [f"2026-11-{n % 28 + 1:02}" + (" 08:00:00" if n % 3 == 0 else "") for n in range(90)]
+    words = ["Recontacting", "Completed", "Require Recontact"]
+    neto.add(
+        *[
+            {"DateRequiredFollowUp": day, "Status": words[n % 5 % 3], "AllocatedTo": "ana"}
+            for n, day in enumerate(days)
+        ]
+    )
+    asked = status | {"DateRequiredFollowUpTo": "2026-11-20", "AllocatedTo": "ana", "Limit": limit}
+    asked |= {"DateRequiredFollowUpFrom": "2026-11-05 06:00:00", "LogIDAfter": 2}
+
+    walked = [neto.get(**asked, Page=page).log_ids for page in range(4)]
+    monkeypatch.setattr(queries, "WALKED", 0)
+    sought = [neto.get(**asked, Page=page).log_ids for page in range(4)]
+
+    assert walked == sought
+    assert walked[0]

@@ -151,16 +151,28 @@ def test_the_list_stands_before_the_rest_and_only_where_it_was_asked_for(
     assert list(plain.tree) == ["CurrentTime", "Ack"]
 
 
-@pytest.mark.parametrize("nothing", ["null", '""', '" "'])
-def test_a_filter_of_null_or_empty_text_is_none(
-    shared: Neto, three: list[int], nothing: str
-) -> None:
-    body = f'{{"CustomerLogs": [{{"LogID": {three[0]}, "Notes": "new"}}], "Filter": {nothing}}}'
+def test_a_filter_of_null_is_none(shared: Neto, three: list[int]) -> None:
+    body = f'{{"CustomerLogs": [{{"LogID": {three[0]}, "Notes": "new"}}], "Filter": null}}'
 
     answer = shared.post("UpdateCustomerLog", body.encode())
 
     assert list(answer.tree) == ["CurrentTime", "Ack"]
     assert shared.log(three[0])["Notes"] == "new"
+
+
+@pytest.mark.parametrize("empty", ["{}", "[]", '""', "<Filter/>", "<Filter> </Filter>"])
+def test_an_empty_filter_shows_the_logs_of_the_request(
+    shared: Neto, three: list[int], empty: str
+) -> None:
+    if empty.startswith("<"):
+        body = f"<UpdateCustomerLog>{empty}<CustomerLogs><CustomerLog><LogID>{three[0]}</LogID>"
+        body += "</CustomerLog></CustomerLogs></UpdateCustomerLog>"
+    else:
+        body = f'{{"CustomerLogs": [{{"LogID": {three[0]}}}], "Filter": {empty}}}'
+
+    answer = shared.post("UpdateCustomerLog", body.encode())
+
+    assert answer.log_ids == [str(three[0])]
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -389,7 +401,7 @@ def test_an_error_in_the_filter_applies_no_item(
 
 
 @pytest.mark.parametrize(
-    "filter", ["[]", '[{"LogID": 1}]', "1", "true", '"LogID"', '{"LogID": []}']
+    "filter", ["[[]]", '[{"LogID": 1}]', "1", "true", '"LogID"', '{"LogID": []}']
 )
 def test_a_filter_that_is_no_object_applies_no_item(
     shared: Neto, three: list[int], filter: str

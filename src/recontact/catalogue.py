@@ -244,7 +244,7 @@ CATALOGUE: Final = _catalogue(
     Entry(
         "CL042",
         "{element} {value} does not exist, setting as {kept} in {item}",
-        "Live dialect: the value is not one of the words that the element may be. The rest of the "
+        "Live dialect: Status is not one of the words that it may be. The rest of the "
         "item was applied; the element has what it had before, or what a new record has.",
         "Send one of the words that the element may be.",
         severity=Severity.WARNING,

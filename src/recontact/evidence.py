@@ -384,7 +384,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
             Rule("A refused key is HTTP 200 with Ack Error.", "observed", ("O4",)),
             Rule("Broken JSON is HTTP 200 with `JSON Error`.", "observed", ("O2",)),
             Rule("What cannot be found is a warning.", "observed", ("O2", "O3")),
-            Rule("A word outside an enumeration is a warning.", "documented", ("docs",)),
+            Rule("A Status outside its words is a warning.", "documented", ("docs",)),
             Rule("A bad date is a warning.", "documented", ("docs",)),
         ),
     }

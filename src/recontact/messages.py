@@ -117,7 +117,8 @@ class Item:
             kept = value_of(problem.key)
             if problem.too_long is not None and same(kept, problem.too_long):
                 continue
-            if site.is_live and (milder := CATALOGUE[problem.code].live):
+            milder = CATALOGUE[problem.code].live if site.is_live else ""
+            if milder and (problem.code != "CL012" or problem.key == "status"):
                 shown = "empty" if kept is None else kept
                 warnings.append(
                     self.warning(milder, element=problem.element, value=problem.shown, kept=shown)

@@ -327,6 +327,8 @@ _UNSPACED = (
 _RUNS = re.compile(f"({_UNSPACED}+)")
 LONGEST_WORD: Final = 64
 """Characters of a word that count; the rest of what is longer is passed over, in a query too."""
+LONGEST_TEXT: Final = 10_000
+"""Characters of a log that Search looks into, or one step of the index could take seconds."""
 
 
 def words(text: str) -> list[str]:
@@ -336,9 +338,11 @@ def words(text: str) -> list[str]:
     NFKC, case-folded, marks removed; runs of letters and digits; of scripts that are written
     without blanks each pair of characters (a lone one stands for itself).
     """
+    text = text[:LONGEST_TEXT]
     if text.isascii():
         return [word[:LONGEST_WORD] for word in _ASCII_WORD.findall(text.lower())]
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = folded[:LONGEST_TEXT]  # one character may have become eighteen
     plain = "".join(
         c for c in unicodedata.normalize("NFD", folded) if unicodedata.category(c)[0] != "M"
     )

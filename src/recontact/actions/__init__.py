@@ -47,6 +47,8 @@ class Answer:
     entry: JournalEntry
 
 
+ALONE: Final = 1_000
+"""The weight of a call that fills a batch."""
 Encode = Callable[[Reply], bytes]
 
 
@@ -78,7 +80,9 @@ def writing(
 
     log_ids = [item.values["log_id"] for item in call.items if "log_id" in item.values]
     queries = call.query is not None and bool(call.query.conditions)
-    return Work(site, run, log_ids, max(1, len(call.items)), queries)
+    # A question writes all of its batch once more, so it is the last of it.
+    weight = ALONE if queries else max(1, len(call.items))
+    return Work(site, run, log_ids, weight, queries)
 
 
 def reading(

@@ -217,6 +217,6 @@ one differs in this:
 - In JSON a list within a record stands in an array of one object.
 - A refused key, and JSON that cannot be read, are answered with HTTP status 200. A key that lets in
   nowhere belongs to no site, so it is answered so only where all sites of the server are live.
-- What cannot be found is a warning, and the item is not applied. A word outside an enumeration and
-  a date that is none are warnings, and the rest of the item is applied. In a Filter they are errors
-  in both dialects."""
+- What cannot be found is a warning, and the item is not applied. A wrong Status and a date
+  that is none are warnings, and the rest of the item is applied. In a Filter they are errors in
+  both dialects."""

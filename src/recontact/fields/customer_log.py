@@ -135,7 +135,8 @@ CUSTOMER_LOG_FILTERS: Final = filters_of(
             "Search",
             Text(200),
             "Words that CustomerName, Username or Notes have, all of them, in any order, without "
-            "regard to case and accents; of the last one its beginning is enough.",
+            "regard to case and accents; of the last one its beginning is enough. The first 10,000 "
+            "characters count.",
             "extension",
         ),
     ),

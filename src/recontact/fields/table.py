@@ -12,6 +12,7 @@ from recontact.values import (
     Boolean,
     DayOrTime,
     Integer,
+    Repeated,
     Text,
     WireType,
     WrongValueError,
@@ -83,6 +84,10 @@ class Nested:
         """The value of what came in place of an object."""
         if isinstance(raw, str) and not raw.strip():
             return
+        if isinstance(raw, Repeated):
+            raise WrongValueError(
+                "CL015", f"is given {len(raw)} times in the same item: send it once"
+            )
         raise WrongValueError(
             "CL018", f"must be one object with elements inside, and {describe(raw)} came: send one"
         )

@@ -35,9 +35,9 @@ PATIENCE: Final = 5.0
 """Seconds to wait for another process that writes, the command line for instance."""
 PROBE_KEPT: Final = 0.2
 """Seconds for which the outcome of a probe holds: many who ask must not hold up the writes."""
-FEED_STEP: Final = 250
-"""Changed logs that the index of the search sees in one step, some 10 ms."""
-FEED_AT: Final = 500
+FEED_STEP: Final = 128
+"""Changed logs that the index of the search sees in one step: some 5 ms."""
+FEED_AT: Final = 128
 """Changed logs at which the index sees some even if calls wait: a search reads them one by one."""
 FEED_AFTER: Final = 0.05
 """Seconds without a write after which the index sees what changed."""
@@ -246,6 +246,7 @@ class Committer:
     async def _commit_all(self) -> None:
         """Commit batch after batch, until nothing waits any more and all is to stop."""
         last = False
+        await self._feed()  # first of all: is the index fit, and how much has it yet to see
         while not last:
             self._run_ahead()
             # The round that begins with nothing to wait for writes all that is left.
@@ -263,8 +264,10 @@ class Committer:
             self._committing = None
             self._waiting -= len(batch.works)
             batch.settle()
-            while self._writer.noted >= FEED_AT and await self._feed():
-                pass
+            # As many steps as the batch noted, and one more: they keep up, and hold nobody up.
+            for _ in range(2 + batch.weight // FEED_STEP):
+                if self._writer.noted < FEED_AT or not await self._feed():
+                    break
 
     async def _rest(self) -> None:
         """Wait for something to do; meanwhile the index of the search sees what changed."""
@@ -284,7 +287,7 @@ class Committer:
             return False
         try:
             async with self._turn:
-                seen = await self._aside(partial(self._writer.feed, FEED_STEP))
+                await self._aside(partial(self._writer.feed, FEED_STEP))
         except LockedError:  # another process writes: later
             return False
         except Exception as error:
@@ -294,7 +297,7 @@ class Committer:
             logger.error("the index of the search was not fed", extra={"facts": facts})
             return False
         self._feed_failed = 0
-        return seen == FEED_STEP
+        return self._writer.noted > 0
 
     async def _commit(self, batch: Batch) -> None:
         """Commit a batch with what could wait, which is kept for later when it is not saved."""

@@ -12,7 +12,9 @@ so it must be told the very words that it is to forget.
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -52,59 +54,88 @@ ANY_NOTED: Final = select(_noted.site).limit(1)
 """Whether the index has yet to see any log."""
 
 
-def page_of(
-    of_site: Select[Any], site: Site, wanted: list[str], limit: int, offset: int, rows: Rows
-) -> Sequence[Sequence[Any]]:
+@dataclass(frozen=True, slots=True)
+class Asked:
     """
-    One page of the logs that have the words `wanted`.
+    A search of one site: all of the words, the last as a beginning, in logs above LogID `after`.
 
-    of_site: the SELECT of the site's logs that meet all else, by LogID. rows: reads from one
-    snapshot.
+    met: what the logs meet besides, that too.
     """
-    first = rows(of_site.limit(LOOKED_THROUGH))
-    hits = [row for row in first if finds(wanted, _joined(row[at] for at in _TEXTS_AT))]
-    if len(first) < LOOKED_THROUGH or len(hits) >= offset + limit:
-        return hits[offset : offset + limit]
-    return rows(of_site.where(_log.log_id.in_(_found(of_site, site, wanted, limit, offset, rows))))
+
+    site: Site
+    words: list[str]
+    after: int
+    met: list[ColumnElement[bool]]
+    limit: int
+    offset: int
 
 
 LOOKED_THROUGH: Final = 250
-"""Logs that are looked through before the index is asked. Where few logs meet all else these are
-all there are; and a word that most logs have fills the page with them, while the index would list
-a million before it gives the first (80 ms)."""
+"""Logs that are looked through before the index is asked, where they meet something else too: often
+these are all that do, while the index may list a million that do not."""
 
 
-def _found(
-    of_site: Select[Any], site: Site, wanted: list[str], limit: int, offset: int, rows: Rows
-) -> Select[Any]:
+def page_of(
+    asked: Asked, page: Callable[[int, int], Sequence[Sequence[Any]]], rows: Rows
+) -> Sequence[Sequence[Any]]:
+    """
+    The rows of one page of the logs that a search finds, by LogID.
+
+    page: gives the rows of those that meet all else: so many, from such an offset. rows: reads from
+    one snapshot.
+    """
+    if asked.met:
+        first = page(LOOKED_THROUGH, 0)
+        hits = [row for row in first if finds(asked.words, _joined(row[at] for at in _TEXTS_AT))]
+        if len(first) < LOOKED_THROUGH or len(hits) >= asked.offset + asked.limit:
+            return hits[asked.offset : asked.offset + asked.limit]
+    of_site = select(customer_log).where(_log.site == asked.site.site).order_by(_log.log_id)
+    return rows(of_site.where(_log.log_id.in_(_found(asked, rows))))
+
+
+def _found(asked: Asked, rows: Rows) -> Select[Any]:
     """The SELECT of the LogIDs of the page, by the index and the logs that it has not seen."""
-    noted = select(_log.log_id, *_texts).join_from(search_pending, customer_log, _is_noted)
-    beside = [
-        log_id
-        for log_id, *texts in rows(noted.where(_noted.site == site.site))
-        if finds(wanted, _joined(texts))
-    ]
-    first = site.site << _LOG_ID_BITS
+    site = asked.site.site
+    beside = list(islice(_beside(asked, rows), asked.offset + asked.limit))
+    first = site << _LOG_ID_BITS
     number = _index.c.rowid  # to sort by this and nothing else, or FTS5 gives all hits at once
-    *whole, last = wanted
-    asked = " ".join([*(f'"{word}"' for word in whole), f'"{last}" *'])
+    *whole, last = asked.words
+    query = " ".join([*(f'"{word}"' for word in whole), f'"{last}" *'])
     is_noted = select(_noted.log_id).where(
-        _noted.site == site.site, _noted.log_id == number.bitwise_and(_LOG_ID)
+        _noted.site == site, _noted.log_id == number.bitwise_and(_LOG_ID)
     )
     own = listed(beside).subquery().c.value
 
     def meets(log_id: ColumnElement[Any]) -> ColumnElement[bool]:
-        return of_site.order_by(None).where(_log.log_id == log_id).exists()
+        one = select(_log.log_id).where(_log.site == site, _log.log_id == log_id, *asked.met)
+        return one.exists()
 
     indexed = select(number.label("number")).where(
-        _index.c.log_search.op("MATCH")(asked),
-        number.between(first, first + _LOG_ID),
+        _index.c.log_search.op("MATCH")(query),
+        number.between(first + asked.after + 1, first + _LOG_ID),
         ~is_noted.exists(),
         meets(number.bitwise_and(_LOG_ID)),
     )
     others = select((literal(first) + own).label("number")).where(meets(own))
-    page = union_all(indexed, others).order_by("number").limit(limit).offset(offset).subquery()
-    return select(page.c.number.bitwise_and(_LOG_ID))
+    both = union_all(indexed, others).order_by("number").limit(asked.limit).offset(asked.offset)
+    return select(both.subquery().c.number.bitwise_and(_LOG_ID))
+
+
+def _beside(asked: Asked, rows: Rows) -> Iterator[int]:
+    """The noted logs that have the words, by LogID, read in small pieces: there may be many."""
+    noted = select(_log.log_id, *_texts).join_from(search_pending, customer_log, _is_noted)
+    noted = noted.where(_noted.site == asked.site.site).order_by(_noted.log_id).limit(_PIECE)
+    last = asked.after
+    while piece := rows(noted.where(_noted.log_id > last)):
+        for log_id, *texts in piece:
+            if finds(asked.words, _joined(texts)):
+                yield log_id
+        last = piece[-1][0]
+        if len(piece) < _PIECE:
+            return
+
+
+_PIECE: Final = 500
 
 
 def feed(driver: Any, rows: Rows, most: int) -> int:
@@ -118,8 +149,13 @@ def feed(driver: Any, rows: Rows, most: int) -> int:
         .join_from(search_pending, customer_log, _is_noted, isouter=True)
         .limit(most)
     )
-    gone, come = [], []
+    gone, come, done = [], [], []
+    length = 0
     for site, log_id, was, is_there, *texts in seen:
+        if length > _STEP_LENGTH:
+            break
+        done.append((site, log_id))
+        length += sum(len(text) for text in (was, *texts) if text)
         number = (site << _LOG_ID_BITS) + log_id
         if was is not None:
             gone.append((number, _as_indexed(was)))
@@ -129,10 +165,20 @@ def feed(driver: Any, rows: Rows, most: int) -> int:
         ("INSERT INTO log_search (log_search, rowid, words) VALUES ('delete', ?, ?)", gone),
         ("INSERT INTO log_search (rowid, words) VALUES (?, ?)", come),
         ("INSERT INTO log_search (log_search, rank) VALUES ('merge', ?)", [(_MERGED,)]),
-        ("DELETE FROM search_pending WHERE site = ? AND log_id = ?", [row[:2] for row in seen]),
+        ("DELETE FROM search_pending WHERE site = ? AND log_id = ?", done),
     ):
         driver.executemany(statement, values).close()
-    return len(seen)
+    return len(done)
+
+
+_STEP_LENGTH: Final = 32_768
+"""Characters after which a step ends: their words are made while other writes wait."""
+
+
+def count_noted(rows: Rows) -> int:
+    """How many logs the index has yet to see, of some thousands."""
+    some = select(_noted.site).limit(10_000).subquery()
+    return int(rows(select(func.count()).select_from(some))[0][0])
 
 
 def listed(values: Sequence[Any]) -> Select[Any]:

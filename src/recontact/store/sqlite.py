@@ -34,8 +34,9 @@ logger = logging.getLogger("recontact")
 T = TypeVar("T")
 
 
-# A WAL of 10,000 pages (40 MB) before a checkpoint steadied p99; only the writer checkpoints.
-_CHECKPOINT_PAGES: Final = 10_000
+# Only the writer checkpoints, and calls wait meanwhile: of 10,000 pages 95 to 117 ms with a million
+# logs, of 1,000 some 15; the rate is the same within a tenth.
+_CHECKPOINT_PAGES: Final = 1_000
 
 
 def _connect(engine: Engine, *, writes: bool) -> Engine:

@@ -103,10 +103,18 @@ customer_log = Table(
     Column("revision", BigInteger, nullable=False),
     Index(None, "site", "allocated_to_folded", "log_id"),
     Index(None, "site", "status", "log_id"),
+    Index(None, "site", "last_contacted"),
     Index(None, "site", "date_added"),
     Index(None, "site", "date_updated"),  # what a client that keeps in step asks for
-    Index(None, "site", "follow_up_day"),
-    Index(None, "site", "follow_up_at"),
+    Index(None, "site", "status", "follow_up_day"),
+    Index(
+        None,
+        "site",
+        "status",
+        "follow_up_at",
+        sqlite_where=text("follow_up_at IS NOT NULL"),
+        postgresql_where=text("follow_up_at IS NOT NULL"),
+    ),
     Index(None, "site", "username_folded", "log_id"),  # the logs of a customer
     Index(None, "site", "customer_name_folded", "log_id"),
     Index(None, "site", "follow_up_type_folded", "log_id"),
@@ -135,6 +143,7 @@ customer = Table(
     Column("revision", BigInteger, nullable=False),
     Index(None, "site", "customer_id", unique=True),
     Index(None, "site", "email_address_folded", "customer_id"),
+    Index(None, "site", "date_added"),
     Index(None, "site", "date_updated"),
     sqlite_with_rowid=False,
 )
@@ -353,6 +362,7 @@ def _load_customer(row: Sequence[Any]) -> Customer:
         details={
             key: _value_of(_DETAIL_TYPES, key, text)
             for key, text in msgspec.json.decode(details).items()
+            if key in _DETAIL_TYPES  # a newer release may know more
         },
         date_added=datetime.fromtimestamp(added, UTC),
         date_updated=datetime.fromtimestamp(updated, UTC),

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -119,7 +120,11 @@ class Group:
         """Take over what a call wrote."""
         for kept, rows in own.items():
             written = self._written[kept]
-            self._written[kept] = rows | written if kept.first_counts else written | rows
+            if kept.first_counts:
+                for key, record in rows.items():
+                    written.setdefault(key, record)
+            else:
+                written.update(rows)
         self.entries += entries
 
     def write(self, driver: Driver) -> None:
@@ -161,6 +166,7 @@ class Group:
         """
         driver = self.driver
         driver.execute("SAVEPOINT find").close()
+        # Where SQLite gave the whole transaction up, the savepoint is gone: tell why it did.
         try:
             self.write_rows(
                 driver,
@@ -169,10 +175,19 @@ class Group:
                     for kept in (LOGS, PENDING)  # all that a query looks at
                 },
             )
-            return logs_of(query, site, partial(self.statements.rows, driver))
-        finally:
-            driver.execute("ROLLBACK TO find").close()
-            driver.execute("RELEASE find").close()
+            found = logs_of(query, site, partial(self.statements.rows, driver))
+        except BaseException:
+            with suppress(Exception):
+                self._forget(driver)
+            raise
+        self._forget(driver)
+        return found
+
+    @staticmethod
+    def _forget(driver: Driver) -> None:
+        """Take back what was written for a question."""
+        driver.execute("ROLLBACK TO find").close()
+        driver.execute("RELEASE find").close()
 
 
 class Transaction:

@@ -83,8 +83,8 @@ class Writer:
             try:
                 outcomes.append((work.run(tx), None))
                 tx.end()
-            except self._error:
-                raise
+            except self._error as error:
+                raise self._told(error) from error
             except Exception as error:
                 outcomes.append((None, error))
         return outcomes
@@ -148,6 +148,8 @@ class Writer:
             if not self._index_is_fit:
                 search.begin_anew(driver, partial(self._statements.run, driver), maker)
             seen = search.feed(driver, rows, most)
+            # What this process noted is known; others may have noted some.
+            self.noted = max(0, self.noted - seen) or search.count_noted(rows)
         except BaseException as error:
             self.drop()
             if _name_of(error).startswith("SQLITE_CORRUPT"):  # told to forget what it has not
@@ -155,7 +157,6 @@ class Writer:
             raise self._told(error) from error
         self.commit()
         self._index_is_fit = True
-        self.noted = max(0, self.noted - seen)
         return seen
 
     def _is_any_noted(self) -> bool:

@@ -8,8 +8,9 @@ from recontact.wire import jsonwire, xmlwire
 
 _WORD: Final = b"password"
 
+# Possessive groups and whole comments, or a hostile body would take hours and gigabytes.
 _IN_JSON = re.compile(
-    rb'("password"\s*+:\s*+)(?:"(?:[^"\\]|\\.)*"|[-+.\d][-+.\w]*|true|false)', re.IGNORECASE
+    rb'("password"\s*+:\s*+)(?:"(?:[^"\\]++|\\.)*+"|[-+.\d][-+.\w]*+|true|false)', re.IGNORECASE
 )
 _LEFT_IN_JSON = re.compile(rb'"password"\s*+:\s*+(?!"\*\*\*"|null)', re.IGNORECASE)
 # A letter of a name may be written as an escape.
@@ -19,7 +20,9 @@ _LETTER = re.compile(rb"\\u00([4-7][0-9a-f])", re.IGNORECASE)
 _ATTRIBUTE = rb"""\s++(?:xmlns(?::[^<>\s=]++)?+|[^<>\s=:]++:nil)\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+')"""
 _START = rb"<(?:[^<>\s/:]++:)?+password(?:" + _ATTRIBUTE + rb")*+\s*+"
 _IN_XML = re.compile(
-    rb"(" + _START + rb">)(?:<!\[CDATA\[.*?\]\]>|[^<])+", re.IGNORECASE | re.DOTALL
+    rb"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|(" + _START + rb">)"
+    rb"(?:[^<]++|<!\[CDATA\[.*?\]\]>)++",
+    re.IGNORECASE | re.DOTALL,
 )
 _LEFT_IN_XML = re.compile(
     rb"(?!" + _START + rb"(?:/>|>(?:\*\*\*)?+</))<(?:[^<>\s/:]++:)?+password"
@@ -36,7 +39,9 @@ def without_passwords(body: bytes, format: Format | None, nesting: int) -> bytes
     `body` itself where the word does not occur, which takes no time.
     """
     if format is Format.JSON:
-        plain = _LETTER.sub(lambda found: bytes([int(found[1], 16)]), body)
+        plain = body
+        if b"\\u00" in body:
+            plain = _LETTER.sub(lambda found: bytes([int(found[1], 16)]), body)
         if _WORD not in plain.lower():
             return body
         return _certain(
@@ -46,7 +51,7 @@ def without_passwords(body: bytes, format: Format | None, nesting: int) -> bytes
         is_wide = b"\0" in body
         if _WORD not in body.lower().replace(b"\0", b""):
             return body
-        blanked = _IN_XML.sub(rb"\1***", body)
+        blanked = _IN_XML.sub(lambda found: found[1] + b"***" if found[1] else found[0], body)
         return _certain(body, blanked, is_wide, _LEFT_IN_XML, nesting)
     return body
 

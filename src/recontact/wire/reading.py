@@ -29,7 +29,7 @@ def read_call(
         call.items = [
             _read_item(raw, position, shape, call) for position, raw in enumerate(found, 1)
         ]
-    if shape.is_get or (shape.filters and not all(map(_is_blank, taken["Filter"]))):
+    if shape.is_get or (shape.filters and any(one is not None for one in taken["Filter"])):
         call.query = _read_query(taken["Filter"], shape, call, most_values)
     return call
 
@@ -154,13 +154,17 @@ MOST_PROBLEMS: Final = 20
 
 def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) -> Query:
     query = Query()
-    raw = {} if not filters or _is_blank(filters[0]) else filters[0]
+    raw = filters[0] if filters else {}
+    if _is_blank(raw) or raw == []:  # as PHP writes an object without elements
+        raw = {}
     if len(filters) > 1 or not isinstance(raw, dict):
         query.problems.append(CATALOGUE["CL034"].message())
         return query
     wanted: list[str] = []
     for name, value in raw.items():
         values = value if isinstance(value, list) else [value]
+        if len(values) > most_values:
+            raise _too_many(f"{len(values)} values of {quote_name(name)}", most_values)
         if name == "OutputSelector":
             wanted = [_selector(one) for one in values if one is not None]
         elif len(query.problems) == MOST_PROBLEMS:
@@ -173,13 +177,10 @@ def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) 
                     action=shape.action,
                 )
             )
-        elif len(values) > most_values:
-            raise _too_many(f"{len(values)} values of {quote_name(name)}", most_values)
         elif value is not None:
             _read_filter(query, name, known, values)
-    query.selectors = tuple(
-        selector for name, selector in shape.selectors.items() if name in set(wanted)
-    )
+    names = set(wanted)
+    query.selectors = tuple(selector for name, selector in shape.selectors.items() if name in names)
     call.passed_over += [name for name in wanted if name not in shape.selectors]
     if query.problems:
         return query

@@ -20,13 +20,15 @@ STATISTICS = {
         "customer_log_by_site_customer_name_folded_log_id": "1000000 1000000 50 1",
         "customer_log_by_site_date_added": "1000000 1000000 100",
         "customer_log_by_site_date_updated": "1000000 1000000 100",
-        "customer_log_by_site_follow_up_day": "1000000 1000000 1000",
-        "customer_log_by_site_follow_up_at": "1000000 1000000 1000",
+        "customer_log_by_site_last_contacted": "1000000 1000000 100",
+        "customer_log_by_site_status_follow_up_day": "1000000 1000000 300000 300",
+        "customer_log_by_site_status_follow_up_at": "300000 300000 100000 100",
     },
     "customer": {
         "customer": "100000 100000 1",
         "customer_by_site_customer_id": "100000 100000 1",
         "customer_by_site_email_address_folded_customer_id": "100000 100000 2 1",
+        "customer_by_site_date_added": "100000 100000 100",
         "customer_by_site_date_updated": "100000 100000 100",
     },
     "search_pending": {"search_pending": "500 500 1"},
@@ -71,6 +73,7 @@ def upgrade() -> None:
         "customer",
         ["site", "email_address_folded", "customer_id"],
     )
+    op.create_index("customer_by_site_date_added", "customer", ["site", "date_added"])
     op.create_index("customer_by_site_date_updated", "customer", ["site", "date_updated"])
     op.create_table(
         "customer_revision",
@@ -99,7 +102,17 @@ def upgrade() -> None:
         "customer_log",
         ["site", "follow_up_type_folded", "log_id"],
     )
-    op.create_index("customer_log_by_site_date_added", "customer_log", ["site", "date_added"])
+    for column, where in (("follow_up_day", None), ("follow_up_at", "follow_up_at IS NOT NULL")):
+        op.drop_index(f"customer_log_by_site_{column}", table_name="customer_log")
+        op.create_index(
+            f"customer_log_by_site_status_{column}",
+            "customer_log",
+            ["site", "status", column],
+            sqlite_where=where and sa.text(where),
+            postgresql_where=where and sa.text(where),
+        )
+    for column in ("date_added", "last_contacted"):
+        op.create_index(f"customer_log_by_site_{column}", "customer_log", ["site", column])
     op.create_table(
         "search_pending",
         sa.Column("site", sa.Integer(), autoincrement=False, nullable=False),
@@ -118,7 +131,7 @@ def upgrade() -> None:
     if op.get_context().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE log_search USING fts5"
-            "(words, content='', detail=none, columnsize=0, tokenize='ascii', prefix='1')"
+            "(words, content='', detail=none, columnsize=0, tokenize='ascii', prefix='1 2 3')"
         )
         op.execute("ANALYZE search_index")  # makes the table of the statistics
         op.execute("DELETE FROM sqlite_stat1")
@@ -132,7 +145,11 @@ def downgrade() -> None:
         op.execute("DROP TABLE log_search")
     op.drop_table("search_index")
     op.drop_table("search_pending")
-    op.drop_index("customer_log_by_site_date_added", table_name="customer_log")
+    for column in ("date_added", "last_contacted"):
+        op.drop_index(f"customer_log_by_site_{column}", table_name="customer_log")
+    for column in ("follow_up_day", "follow_up_at"):
+        op.drop_index(f"customer_log_by_site_status_{column}", table_name="customer_log")
+        op.create_index(f"customer_log_by_site_{column}", "customer_log", ["site", column])
     op.drop_index("customer_log_by_site_follow_up_type_folded_log_id", table_name="customer_log")
     op.drop_index("customer_log_by_site_customer_name_folded_log_id", table_name="customer_log")
     op.drop_index("customer_log_by_site_username_folded_log_id", table_name="customer_log")
