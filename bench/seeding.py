@@ -1,46 +1,166 @@
-"""Databases to measure on: so many logs, and one key."""
+"""Databases to measure on: a shop's customers with fifty logs each, of three years, and one key."""
 
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
+from typing import Any, Final
 
-from sqlalchemy import insert, update
+import wording
+from sqlalchemy import Connection, event, update
 
 from recontact.clock import SYSTEM
-from recontact.model import new_log, revision_of
+from recontact.fields import CUSTOMER_LOG
+from recontact.model import (
+    Customer,
+    CustomerLog,
+    customer_revision_of,
+    new_customer,
+    new_log,
+    revision_of,
+)
 from recontact.store import keys, open_store, tables
+from recontact.store.committer import FEED_STEP
+from recontact.store.sqlite import make_engine
+from recontact.store.transaction import Statements
+from recontact.store.writer import Writer
+from recontact.values import Status
 
-KEY = "rk_the_key_of_the_bench_0123456789"
-LOGS = 10_000
-LOGS_AT_START = 100_000
+KEY: Final = "rk_the_key_of_the_bench_0123456789"
+LOGS: Final = 10_000
+LOGS_AT_START: Final = 100_000
+MANY_LOGS: Final = 1_000_000
+LOGS_EACH: Final = 50
+"""Logs of a customer."""
+
+_DAYS: Final = 3 * 365
+"""Days since the first log."""
+_STRIDE: Final = 7_919  # prime, so that a customer's logs lie far apart
+_CHUNK: Final = 10_000
+"""Logs in a commit of the seed."""
+_CHANGES: Final = 10_000
+_STAFF: Final = ("Anna", "Ben", "Chiara", "Daw", "Emil", "Fatima", "Guo", "Hanna")
+_WAYS: Final = ("Phone", "Email", "Visit", "Chat")
+
+
+def username(customer_id: int) -> str:
+    """Of the customer with that ID; they count from 1."""
+    return f"customer{customer_id:05}"
 
 
 def seed(path: Path, logs: int) -> None:
-    """Make the database at `path`, with the LogIDs from 1 to `logs` and a revision of each."""
-    now = SYSTEM.now()
-    with (
-        closing(open_store(f"sqlite:///{path}", now=SYSTEM.now)) as store,
-        store.begin() as connection,
-    ):
-        site = keys.first_site(connection, now)
-        keys.add_key(connection, site, KEY, now=now)
-        made = [
-            new_log(
-                site.site,
-                log_id,
-                {
-                    "allocated_to": "Anna",
-                    "customer_name": f"Customer {log_id}",
-                    "date_required_follow_up": date(2031, 1, 31),
-                    "notes": "Came in and looked at chairs",
-                },
-                now,
-            )
-            for log_id in range(1, logs + 1)
-        ]
-        first = [revision_of(None, log, None, bytes(16)) for log in made]
-        connection.execute(insert(tables.customer_log), [tables.LOGS.dump(log) for log in made])
-        connection.execute(
-            insert(tables.revision), [tables.REVISIONS.dump(revision) for revision in first]
-        )
-        connection.execute(update(tables.site).values(next_log_id=logs + 1))
+    """
+    Make the database at `path`, with the LogIDs from 1 to `logs`, oldest first.
+
+    Each record has one revision, and the index of the search has seen every log.
+    """
+    now, random = SYSTEM.now().replace(microsecond=0), Random(logs)
+    begin = now - timedelta(days=_DAYS)
+    with closing(open_store(f"sqlite:///{path}", now=SYSTEM.now)) as store:
+        with store.begin() as connection:
+            site = keys.first_site(connection, now)
+            keys.add_key(connection, site, KEY, now=now)
+            ids = range(1, logs // LOGS_EACH + 1)
+            customers = [_customer(site.site, number, random, begin) for number in ids]
+            _Writing(connection).customers(customers)
+            counters = {"next_log_id": logs + 1, "next_customer_id": len(customers) + 1}
+            connection.execute(update(tables.site).values(counters))
+        for start in range(1, logs + 1, _CHUNK):
+            made = []
+            for log_id in range(start, min(start + _CHUNK, logs + 1)):
+                customer = customers[log_id * _STRIDE % len(customers)]
+                added = (begin + (now - begin) * (log_id / logs)).replace(microsecond=0)
+                made.append(_log(log_id, customer, random, added, now))
+            with store.begin() as connection:
+                _Writing(connection).logs(made)
+    _feed_search(path)
+
+
+def _feed_search(path: Path) -> None:
+    """Let the index of the search see all logs, as the server does, but for the wait for disks."""
+    engine = make_engine(path, writes=True)
+    event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA synchronous = OFF"))
+    writer = Writer(engine, Statements(engine.dialect), SYSTEM.now)
+    while writer.feed(FEED_STEP):
+        pass
+    writer.drop()
+    engine.dispose()
+
+
+def write_changes(path: Path) -> None:
+    """
+    Make a file of changes for update.lua: in each line Status, DateRequiredFollowUp and Notes.
+
+    They are spread as those of the seed, so that reads find as much after many updates as before.
+    """
+    now, random = SYSTEM.now().replace(microsecond=0), Random(1)
+    write = CUSTOMER_LOG["DateRequiredFollowUp"].wire.type.write
+    with path.open("w", encoding="utf-8") as file:
+        for _ in range(_CHANGES):
+            contact = _contact(random, now - timedelta(days=random.uniform(0, _DAYS)), now)
+            due = contact["date_required_follow_up"]
+            parts = (contact["status"].value, write(due) if due else "", contact["notes"])
+            print(*parts, sep="\t", file=file)
+
+
+def _customer(site: int, customer_id: int, random: Random, added: datetime) -> Customer:
+    first, last, company = (word.title() for word in random.sample(wording.VOCABULARY, 3))
+    details = {
+        "username": username(customer_id),
+        "email_address": f"{username(customer_id)}@shop.example",
+        "bill_first_name": first,
+        "bill_last_name": last,
+        "bill_company": f"{company} Ltd",
+    }
+    return new_customer(site, customer_id, details, added)
+
+
+def _log(
+    log_id: int, customer: Customer, random: Random, added: datetime, now: datetime
+) -> CustomerLog:
+    of = customer.details
+    changes = _contact(random, added, now) | {
+        "username": customer.username,
+        "customer_name": f"{of['bill_first_name']} {of['bill_last_name']}",
+        "allocated_to": random.choice(_STAFF),
+        "follow_up_type": random.choice(_WAYS),
+        "last_contacted": added,
+    }
+    return new_log(customer.site, log_id, changes, added)
+
+
+def _contact(random: Random, added: datetime, now: datetime) -> dict[str, Any]:
+    """What changes in a log: of the last two months one in two is open, of the others one in 30."""
+    is_recent = now - added < timedelta(days=60)
+    is_open = random.random() < (1 / 2 if is_recent else 1 / 30)
+    due: date | datetime | None = None
+    if random.random() < (0.95 if is_open else 0.8):
+        due = (added + timedelta(days=random.uniform(1, 45))).replace(microsecond=0)
+        due = due if random.random() < 0.2 else due.date()
+    unfinished = random.choice((Status.REQUIRE_RECONTACT, Status.RECONTACTING))
+    return {
+        "status": unfinished if is_open else Status.COMPLETED,
+        "date_required_follow_up": due,
+        "notes": wording.some_notes(random),
+    }
+
+
+class _Writing:
+    """Writes records by the statements of the store, with their first revisions."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: Any = connection.connection.driver_connection
+        self._statements = Statements(connection.dialect)
+
+    def customers(self, made: list[Customer]) -> None:
+        self._write(tables.CUSTOMERS, made)
+        first = [customer_revision_of(None, one, None, bytes(16)) for one in made]
+        self._write(tables.CUSTOMER_REVISIONS, first)
+
+    def logs(self, made: list[CustomerLog]) -> None:
+        self._write(tables.LOGS, made)
+        self._write(tables.REVISIONS, [revision_of(None, log, None, bytes(16)) for log in made])
+
+    def _write(self, kept: tables.Kept[Any], records: list[Any]) -> None:
+        rows = [kept.dump(record) for record in records]
+        self._statements.insert(self._driver, kept.table, rows)

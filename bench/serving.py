@@ -1,4 +1,4 @@
-"""A server to measure, and wrk to load it."""
+"""A server to measure, wrk to load it, and readers beside that."""
 
 import http.client
 import json
@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reading import Reads
 from seeding import KEY, LOGS
 
 from recontact.config import PREFIX
@@ -21,7 +22,27 @@ RECONTACT = ("-m", "recontact")
 BARE_HTTP = (str(HERE / "bare_http.py"),)
 RECORDING = (str(HERE / "recording.py"),)
 
+CHANGES = "changes.txt"
+"""The file beside a database that updates are made of: see seeding.write_changes."""
+READERS = 2
+"""Connections that read, a process each."""
+
 _FIRST_CALL = '{"CustomerLogs":{"CustomerLog":[{"LogID":1,"Notes":"The first call"}]}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """
+    What wrk sends: calls of `items`, each changing one log of `logs`, on so many connections.
+
+    pace: some so many calls a second; 0: each as the one before is answered.
+    """
+
+    format: str = "json"
+    items: int = 1
+    connections: int = 32
+    logs: int = LOGS
+    pace: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +63,61 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers. start: seconds to its first answer, which had `answer` bytes."""
+    """
+    A server that answers. start: seconds to its first answer, which had `answer` bytes.
+
+    changes: the file that updates are made of.
+    """
 
     process: subprocess.Popen[bytes]
     port: int
     start: float
     answer: int
+    changes: Path
 
-    def load(
-        self, seconds: int, *, format: str = "json", items: int = 1, connections: int = 32
-    ) -> Load:
-        """Send UpdateCustomerLog on all connections, each call as the one before is answered."""
+    def load(self, seconds: int, updates: Updates) -> Load:
+        """Send UpdateCustomerLog on all connections."""
         run = time.monotonic_ns() % 10**9  # no two runs send the same values
-        command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
-        command += ["--timeout=30s", f"--script={HERE / 'update.lua'}"]
-        command += [f"http://127.0.0.1:{self.port}/do/WS/NetoAPI", "--"]
-        command += [format, str(items), str(LOGS), KEY, str(run)]
+        rest = 1000 * updates.connections // updates.pace if updates.pace else 0
+        command = ["wrk", "--threads=1", f"--connections={updates.connections}"]
+        command += [f"--duration={seconds}s", "--timeout=30s", f"--script={HERE / 'update.lua'}"]
+        command += [f"http://127.0.0.1:{self.port}/do/WS/NetoAPI", "--", updates.format]
+        command += [str(n) for n in (updates.items, updates.logs, KEY, run, self.changes, rest)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return Load(**json.loads(said.splitlines()[-1]))
+
+    def load_and_read(
+        self, seconds: int, updates: Updates, kind: str, pace: float
+    ) -> tuple[Load, Reads]:
+        """
+        Send UpdateCustomerLog, and ask Gets meanwhile on READERS other connections.
+
+        kind: of reading.KINDS. pace: reads a second of all readers; 0: they do not pause.
+        """
+        command = [sys.executable, str(HERE / "reading.py"), kind]
+        command += [str(n) for n in (self.port, updates.logs, seconds, pace / READERS)]
+        with ExitStack() as stack:
+            readers = [
+                stack.enter_context(
+                    subprocess.Popen(
+                        [*command, f"{time.monotonic_ns()} {number}"],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        text=True,
+                    )
+                )
+                for number in range(READERS)
+            ]
+            for reader in readers:
+                assert reader.stdout, "it is a pipe"
+                reader.stdout.readline()  # it is ready
+            for reader in readers:
+                print("go", file=reader.stdin, flush=True)
+            load = self.load(seconds, updates)
+            reads = Reads()
+            for reader in readers:
+                reads.add(Reads(**json.loads(reader.communicate()[0])))
+        return load, reads
 
     def megabytes(self) -> float:
         """The memory that it holds (RSS)."""
@@ -89,7 +147,8 @@ def serve(database: Path, program: tuple[str, ...] = RECONTACT) -> Iterator[Serv
                 if process.poll() is not None:
                     sys.exit(f"The server ended before it answered:\n{log.read_text()}")
                 time.sleep(0.01)
-            yield Server(process, port, time.perf_counter() - started, answer)
+            start = time.perf_counter() - started
+            yield Server(process, port, start, answer, database.with_name(CHANGES))
         finally:
             process.terminate()
             try:

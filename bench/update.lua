@@ -1,5 +1,6 @@
 -- UpdateCustomerLog calls for wrk: each changes logs chosen at random, so each writes revisions.
--- Arguments: json or xml, items in a call, logs there are, the key, a number of this run of wrk.
+-- Arguments: json or xml, items in a call, logs there are, the key, a number of this run of wrk, a file
+-- of changes (Status, DateRequiredFollowUp, Notes), ms that a connection rests between calls (0: none).
 
 local formats = {
   json = {
@@ -20,22 +21,32 @@ local formats = {
     success = '<Ack>Success</Ack>',
   },
 }
-local statuses = { 'Require Recontact', 'Recontacting', 'Completed' }
 
 local format, items, logs, run
+local changes = {}
 local sent = 0
 acknowledged = 0 -- global, and so are the functions: wrk finds them by name
 
 local function item()
   sent = sent + 1
-  local day = string.format('2031-%02d-%02d', sent % 12 + 1, sent % 28 + 1)
-  local notes = string.format('Call %d.%d: asked for a quote on 40 chairs', run, sent)
-  return string.format(format.item, math.random(logs), day, statuses[sent % 3 + 1], notes)
+  local change = changes[math.random(#changes)]
+  local notes = string.format('%s %d-%d', change.notes, run, sent) -- so that each call changes something
+  return string.format(format.item, math.random(logs), change.day, change.status, notes)
 end
 
 function init(arguments)
   format, items, logs = formats[arguments[1]], tonumber(arguments[2]), tonumber(arguments[3])
   run = tonumber(arguments[5])
+  for line in io.lines(arguments[6]) do
+    local status, day, notes = line:match('(.*)\t(.*)\t(.*)')
+    changes[#changes + 1] = { status = status, day = day, notes = notes }
+  end
+  local rest = tonumber(arguments[7])
+  if rest > 0 then
+    delay = function() -- wrk asks, if there is one; so the calls come at random moments
+      return math.floor(-math.log(1 - math.random()) * rest + 0.5)
+    end
+  end
   math.randomseed(run)
   wrk.method = 'POST'
   wrk.headers['NETOAPI_ACTION'] = 'UpdateCustomerLog'
