@@ -16,12 +16,11 @@ from recontact import actions
 from recontact.clock import SYSTEM, Clock
 from recontact.config import Config
 from recontact.logger import request_log
-from recontact.neto_api import Exchange, NetoEndpoint
+from recontact.neto_api import ENDPOINT, Exchange, NetoEndpoint
 from recontact.store import Store
 
 logger = logging.getLogger("recontact")
 
-ENDPOINT: Final = "/do/WS/NetoAPI"
 KEYS_EVERY: Final = 0.5
 """Seconds after which a new or revoked key counts."""
 _SAFE: Final = (

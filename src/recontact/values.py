@@ -63,7 +63,7 @@ class WrongValueError(ValueError):
     """
     A value that its type refuses.
 
-    code: of the catalogue entry in `messages`. problem: a clause that follows the element's name,
+    code: of the entry in `catalogue`. problem: a clause that follows the element's name,
     with the way out. shown: the value as it may be quoted in a message.
     """
 

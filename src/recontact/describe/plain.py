@@ -89,7 +89,7 @@ def sent(type: WireType) -> Plain:
             return Plain("Decimal", _DECIMAL, also="number")
         case DateTime() | DayOrTime() | Day():
             return Plain("DateTime", _SENT_DATE)
-    raise NotImplementedError(type)
+    raise TypeError(type)
 
 
 def sent_element(type: WireType, required: bool) -> Plain:
@@ -127,4 +127,4 @@ def answered(element: Element) -> Plain:
             return Plain("Date", _DAY).or_empty()
         case ((DateTime() | DayOrTime()), _):
             return Plain("DateTime", INSTANT).or_empty()
-    raise NotImplementedError(element)
+    raise TypeError(element)
