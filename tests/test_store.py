@@ -906,6 +906,25 @@ def test_a_full_disk_saves_nothing_lets_read_and_recovers(
     assert rows(neto.path, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_a_disk_that_is_full_while_a_filter_is_asked_saves_nothing_and_says_so(
+    disk: Disk, neto: Neto
+) -> None:
+    (log_id,) = neto.add({"Notes": "before"})
+    tree = {
+        "CustomerLogs": {"CustomerLog": [{"LogID": log_id, "Notes": "x" * 60_000}]},
+        "Filter": {"LogID": log_id, "OutputSelector": "Revision"},
+    }
+
+    disk.fill(full=True)
+    answer = neto.call("json", "UpdateCustomerLog", tree)
+    disk.fill(full=False)
+
+    assert (answer.status, answer.codes) == (503, ["RC030"])
+    assert neto.log(log_id)["Notes"] == "before"
+    again = neto.call("json", "UpdateCustomerLog", tree)
+    assert again.logs == [{"LogID": str(log_id), "Revision": "2"}]
+
+
 def test_begin_is_there_for_others_while_the_writer_writes(running: Running) -> None:
     running.add(notes="the writer has its connection")
 

@@ -13,6 +13,8 @@ from recontact.store import View
 _LOGS = SHAPE.selectors["CustomerLog"]
 MOST_LOGS: Final = 100_000
 """Logs in one answer: so many take 190 MiB and three seconds (measured, notes of 60 characters)."""
+MOST_TEXT: Final = 32_000_000
+"""Characters of notes in one answer."""
 
 
 def get_customer(call: Call, view: View) -> Reply:
@@ -24,16 +26,18 @@ def get_customer(call: Call, view: View) -> Reply:
         return reply
     elements = chosen(SHAPE, query)
     customers = view.customers(query)
-    logs = {}
+    logs: dict[str, list[CustomerLog]] = {}
     if any(one is _LOGS for one in elements):
-        logs = view.logs_of_customers(customers, MOST_LOGS + 1)
-        if sum(map(len, logs.values())) > MOST_LOGS:
+        found = view.logs_of_customers(customers, MOST_LOGS, MOST_TEXT)
+        if found is None:
             detail = (
                 f"Filter: the {len(customers):,} customers of this page have over {MOST_LOGS:,} "
-                "logs together. Send a smaller Limit, or read the logs by GetCustomerLog."
+                f"logs together, or over {MOST_TEXT:,} characters of notes. Send a smaller Limit, "
+                "or read the logs by GetCustomerLog."
             )
             reply.add([CATALOGUE["CL037"].message(detail)])
             return reply
+        logs = found
     reply.records = [
         record_of(elements, _values(one, logs.get(one.username_folded, [])), view.site.zone)
         for one in customers

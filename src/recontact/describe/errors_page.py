@@ -192,8 +192,8 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     ),
     "CL036": _of("Filter: Search '?!' has no letter and no digit: send a word.", element="Search"),
     "CL037": _of(
-        "Filter: the 500 customers of this page have over 100,000 logs together. Send a smaller "
-        "Limit, or read the logs by GetCustomerLog."
+        "Filter: the 500 customers of this page have over 100,000 logs together, or over "
+        "32,000,000 characters of notes. Send a smaller Limit, or read the logs by GetCustomerLog."
     ),
     "CL040": _of(key="99"),
     "CL041": _of(key="zoe"),

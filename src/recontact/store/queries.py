@@ -45,9 +45,13 @@ class View:
         return [CUSTOMERS.load(row) for row in page(query.limit, query.page * query.limit)]
 
     def logs_of_customers(
-        self, customers: Iterable[Customer], most: int
-    ) -> dict[str, list[CustomerLog]]:
-        """All logs of these customers, by LogID, for each folded username; `most` in all."""
+        self, customers: Iterable[Customer], most: int, most_text: int
+    ) -> dict[str, list[CustomerLog]] | None:
+        """
+        All logs of these customers, by LogID, for each folded username.
+
+        None where they are more than `most`, or have more than `most_text` characters of notes.
+        """
         found: dict[str, list[CustomerLog]] = {one.username_folded: [] for one in customers}
         names = list(found)
         for some in (names[at : at + 500] for at in range(0, len(names), 500)):
@@ -55,12 +59,15 @@ class View:
                 select(customer_log)
                 .where(_log.site == self.site.site, _log.username_folded.in_(some))
                 .order_by(_log.username_folded, _log.log_id)
-                .limit(most)
+                .limit(most + 1)
             )
-            for row in self._rows(statement):
+            for row in self._connection.execute(statement):  # not all at once: they may be long
                 log = LOGS.load(row)
                 found[fold(log.username or "")].append(log)
                 most -= 1
+                most_text -= len(log.notes or "")
+                if most < 0 or most_text < 0:
+                    return None
         return found
 
     def _rows(self, statement: Executable) -> Sequence[Sequence[Any]]:
