@@ -37,6 +37,9 @@ PROBE_KEPT: Final = 0.2
 """Seconds for which the outcome of a probe holds: many who ask must not hold up the writes."""
 FEED_STEP: Final = 128
 """Changed logs that the index of the search sees in one step: some 5 ms."""
+FEED_MOST: Final = 512
+"""Those of a step where batches brought more: whoever sends such waits for longer anyway, and the
+logs of a large step cost less each."""
 FEED_AT: Final = 128
 """Changed logs at which the index sees some even if calls wait: a search reads them one by one."""
 FEED_AFTER: Final = 0.05
@@ -287,7 +290,8 @@ class Committer:
             return False
         try:
             async with self._turn:
-                await self._aside(partial(self._writer.feed, FEED_STEP))
+                most = FEED_STEP if self._writer.noted < 2 * FEED_STEP else FEED_MOST
+                await self._aside(partial(self._writer.feed, most))
         except LockedError:  # another process writes: later
             return False
         except Exception as error:

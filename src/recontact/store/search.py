@@ -10,6 +10,7 @@ The index is FTS5 of SQLite. It holds words that `model.words` made and nothing 
 so it must be told the very words that it is to forget.
 """
 
+import functools
 import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -144,15 +145,11 @@ def feed(driver: Any, rows: Rows, most: int) -> int:
 
     In the caller's transaction. rows: runs a SELECT in it.
     """
-    seen = rows(
-        select(*_noted, _log.log_id, *_texts)
-        .join_from(search_pending, customer_log, _is_noted, isouter=True)
-        .limit(most)
-    )
+    seen = rows(_next(most))
     gone, come, done = [], [], []
     length = 0
     for site, log_id, was, is_there, *texts in seen:
-        if length > _STEP_LENGTH:
+        if length > most * _LENGTH_EACH:
             break
         done.append((site, log_id))
         length += sum(len(text) for text in (was, *texts) if text)
@@ -171,14 +168,26 @@ def feed(driver: Any, rows: Rows, most: int) -> int:
     return len(done)
 
 
-_STEP_LENGTH: Final = 32_768
-"""Characters after which a step ends: their words are made while other writes wait."""
+_LENGTH_EACH: Final = 256
+"""Characters for each log of a step. Past them it ends: words are made while other writes wait."""
+
+
+@functools.cache
+def _next(most: int) -> Select[Any]:
+    """The SELECT of noted logs, as they were and as they are."""
+    return (
+        select(*_noted, _log.log_id, *_texts)
+        .join_from(search_pending, customer_log, _is_noted, isouter=True)
+        .limit(most)
+    )
+
+
+_COUNT: Final = select(func.count()).select_from(select(_noted.site).limit(10_000).subquery())
 
 
 def count_noted(rows: Rows) -> int:
     """How many logs the index has yet to see, of some thousands."""
-    some = select(_noted.site).limit(10_000).subquery()
-    return int(rows(select(func.count()).select_from(some))[0][0])
+    return int(rows(_COUNT)[0][0])
 
 
 def listed(values: Sequence[Any]) -> Select[Any]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect, Executable, Select, and_, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -293,6 +294,7 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self._selects: WeakKeyDictionary[Executable, tuple[str, list[Any]]] = WeakKeyDictionary()
         self._compiled: dict[Any, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
 
     def row(self, driver: Driver, kept: Kept[Any], key: RowKey) -> Sequence[Any] | None:
@@ -329,13 +331,15 @@ class Statements:
         return (sqlite if self._dialect.name == "sqlite" else postgresql).insert(table)
 
     def rows(self, driver: Driver, statement: Executable) -> list[Sequence[Any]]:
-        """What a SELECT gives that is not worth keeping, with the values it holds."""
-        compiled: Any = statement.compile(  # type: ignore[attr-defined]
-            dialect=self._dialect, compile_kwargs={"render_postcompile": True}
-        )
-        params = compiled.params  # made anew each time it is asked for
-        values = [params[name] for name in compiled.positiontup]
-        found: list[Sequence[Any]] = driver.execute(str(compiled), values).fetchall()
+        """What a SELECT gives, with the values it holds; compiled once for as long as it lives."""
+        if statement not in self._selects:
+            compiled: Any = statement.compile(  # type: ignore[attr-defined]
+                dialect=self._dialect, compile_kwargs={"render_postcompile": True}
+            )
+            params = compiled.params  # made anew each time it is asked for
+            values = [params[name] for name in compiled.positiontup]
+            self._selects[statement] = str(compiled), values
+        found: list[Sequence[Any]] = driver.execute(*self._selects[statement]).fetchall()
         return found
 
     def update(
