@@ -290,7 +290,7 @@ class Committer:
             return False
         try:
             async with self._turn:
-                most = FEED_STEP if self._writer.noted < 2 * FEED_STEP else FEED_MOST
+                most = FEED_STEP if self._writer.noted < FEED_MOST else FEED_MOST
                 await self._aside(partial(self._writer.feed, most))
         except LockedError:  # another process writes: later
             return False
