@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Neto, served
+from conftest import Neto, TestClock, served, serving
 
 from recontact import actions
 from recontact.fields import Comparison
@@ -83,7 +83,10 @@ def test_an_index_that_cannot_forget_what_it_is_told_to_is_made_anew(neto: Neto)
     assert (hits(neto, "table"), hits(neto, "chairs")) == ([1, 2], [])
 
 
-def test_the_index_keeps_up_while_calls_come_without_a_pause(neto: Neto) -> None:
+def test_the_index_keeps_up_while_calls_come_without_a_pause(
+    neto: Neto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "FEED_AT", 500)
     items = [{"Notes": f"chair {n}"} for n in range(400)]
     most = 0
     for _ in range(10):
@@ -110,7 +113,10 @@ def test_a_command_leaves_the_index_to_the_server(database: Path) -> None:
         assert server.neto.get(Search="one").log_ids == []
 
 
-def test_what_others_noted_is_seen_although_calls_come_all_the_time(database: Path) -> None:
+def test_what_others_noted_is_seen_although_calls_come_all_the_time(
+    database: Path, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "FEED_AT", 128)
     with served(database) as server:
         for _ in range(3):
             server.neto.add(*[{"Notes": "forty chairs"}] * 700)
@@ -122,16 +128,16 @@ def test_what_others_noted_is_seen_although_calls_come_all_the_time(database: Pa
         "INSERT OR IGNORE INTO search_pending (site, log_id) SELECT site, log_id FROM customer_log",
     )
 
-    with served(database) as server:
+    with serving(database, clock) as neto:
 
         def few_are_noted() -> bool:
-            server.neto.update("json", {"LogID": 1, "AllocatedTo": str(time.monotonic_ns())})
+            neto.update("json", {"LogID": 1, "AllocatedTo": str(time.monotonic_ns())})
             ((noted,),) = ask(database, "SELECT count(*) FROM search_pending")
             return bool(noted < committer.FEED_AT)
 
-        server.neto.wait_for(few_are_noted, 10)
-        server.neto.wait_for(lambda: is_fed(server.neto))  # in the pause that is now
-        assert len(hits(server.neto, "chairs")) == 2_100
+        neto.wait_for(few_are_noted, 10)
+        neto.wait_for(lambda: is_fed(neto))  # in the pause that is now
+        assert len(hits(neto, "chairs")) == 2_100
 
 
 def test_long_notes_are_searched_by_their_beginning(neto: Neto) -> None:

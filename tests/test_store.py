@@ -1131,8 +1131,7 @@ def test_every_connection_is_set_up_for_durability(tracer: Tracer, neto: Neto) -
             "query_only": 0,
             "wal_autocheckpoint": 0,
         }
-        # Only what writes checkpoints, and only what does not write is barred from it.
-        assert (found["query_only"] == 1) == (found["wal_autocheckpoint"] == 0)
+        assert found["wal_autocheckpoint"] == 0  # a server makes the checkpoints beside the writes
 
 
 # -- the tables --------------------------------------------------------------------------------

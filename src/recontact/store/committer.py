@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry
+from recontact.store.checkpoints import Checkpoints
 from recontact.store.transaction import Driver, Group, Statements, Work
 from recontact.store.writer import LockedError, Outcome, Writer
 
@@ -40,10 +41,21 @@ FEED_STEP: Final = 128
 FEED_MOST: Final = 512
 """Those of a step where batches brought more: whoever sends such waits for longer anyway, and the
 logs of a large step cost less each."""
-FEED_AT: Final = 128
-"""Changed logs at which the index sees some even if calls wait: a search reads them one by one."""
+FEED_AT: Final = 20_000
+"""Changed logs at which the index sees some even if calls wait: a search looks through all that it
+has not seen, some 5 ms for so many."""
 FEED_AFTER: Final = 0.05
 """Seconds without a write after which the index sees what changed."""
+FEED_SOON: Final = 0.005
+"""Those when a whole step of logs changed."""
+CHECKPOINT_EVERY: Final = 0.2
+"""Seconds between two rounds of checkpoints, if there were writes."""
+CHECKPOINT_COPIES: Final = 4
+"""Of a round at most: each copies what was committed during the one before, so they get shorter."""
+CHECKPOINT_SHORT: Final = 0.02
+"""Seconds of a copy that leaves little enough to the connection that writes."""
+WAL_PAGES: Final = 4_000
+"""Pages of the WAL, 16 MB, at which it is to begin again."""
 _USE_EVERY: Final = timedelta(seconds=30)
 
 
@@ -102,11 +114,16 @@ class Committer:
     between, they are run again before anything is written.
 
     engine: its connections write. readers: theirs read. now: gives the time of each write.
-    queue_limit: how many calls may wait; past it, 503.
+    queue_limit: how many calls may wait; past it, 503. checkpoints: None: SQLite makes them.
     """
 
     def __init__(
-        self, engine: Engine, readers: Engine, now: Callable[[], datetime], queue_limit: int
+        self,
+        engine: Engine,
+        readers: Engine,
+        now: Callable[[], datetime],
+        queue_limit: int,
+        checkpoints: Checkpoints | None,
     ) -> None:
         self._readers = readers
         self._now = now
@@ -114,6 +131,10 @@ class Committer:
         self._statements = Statements(engine.dialect)
         self._writer = Writer(engine, self._statements, now)
         self._thread = ThreadPoolExecutor(1, "recontact-writer")
+        self._checkpoints = checkpoints
+        self._copying = ThreadPoolExecutor(1, "recontact-checkpoints")
+        self._wal_grew = False
+        self._rounds: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()  # whose turn it is to use the writer
         self._wake = asyncio.Event()
         self._works: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
@@ -136,16 +157,21 @@ class Committer:
         """Start, on the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._commit_all())
+        if self._checkpoints is not None:
+            self._rounds = self._loop.create_task(self._checkpoint_all(self._checkpoints))
 
     async def stop(self) -> None:
         """Finish what was accepted, and write what could wait."""
         self._stopping = True
+        if self._rounds is not None:
+            self._rounds.cancel()
         if self._task is not None:
             self._wake.set()
             await self._task
 
     def close(self) -> None:
         """Give all connections back, after what is being committed."""
+        self._copying.shutdown()
         self._thread.shutdown()
         self._writer.drop()
         self._drop_reading()
@@ -267,30 +293,32 @@ class Committer:
             self._committing = None
             self._waiting -= len(batch.works)
             batch.settle()
-            # As many steps as the batch noted, and one more: they keep up, and hold nobody up.
-            for _ in range(2 + batch.weight // FEED_STEP):
-                if self._writer.noted < FEED_AT or not await self._feed():
+            # As many as the batch noted, and some more: so it keeps up, and holds nobody up.
+            most = max(FEED_STEP, min(FEED_MOST, batch.weight))
+            for _ in range(1 + batch.weight // most):
+                if self._writer.noted < FEED_AT or not await self._feed(most):
                     break
 
     async def _rest(self) -> None:
         """Wait for something to do; meanwhile the index of the search sees what changed."""
         self._wake.clear()
         try:
-            async with asyncio.timeout(FEED_AFTER if self._writer.noted else IDLE):
+            noted = self._writer.noted
+            soon = FEED_SOON if noted >= FEED_STEP else FEED_AFTER if noted else IDLE
+            async with asyncio.timeout(soon):
                 await self._wake.wait()
         except TimeoutError:
             for _ in range(20):  # then what else waits gets its turn
                 if not await self._feed() or self._wake.is_set():
                     break
 
-    async def _feed(self) -> bool:
+    async def _feed(self, most: int = FEED_STEP) -> bool:
         """Let the index of the search see some of the logs that changed; whether there are more."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._feed_from:
             return False
         try:
             async with self._turn:
-                most = FEED_STEP if self._writer.noted < FEED_MOST else FEED_MOST
                 await self._aside(partial(self._writer.feed, most))
         except LockedError:  # another process writes: later
             return False
@@ -302,6 +330,33 @@ class Committer:
             return False
         self._feed_failed = 0
         return self._writer.noted > 0
+
+    async def _checkpoint_all(self, checkpoints: Checkpoints) -> None:
+        """Keep the WAL short, round after round."""
+        loop = asyncio.get_running_loop()
+        is_well = True
+        while True:
+            await asyncio.sleep(CHECKPOINT_EVERY)
+            if not self._wal_grew:
+                continue
+            self._wal_grew = False
+            try:
+                pages = 0
+                for _ in range(CHECKPOINT_COPIES):
+                    began = loop.time()
+                    pages = await loop.run_in_executor(self._copying, checkpoints.copy)
+                    if loop.time() - began < CHECKPOINT_SHORT:
+                        break
+                if pages >= WAL_PAGES:
+                    async with self._turn:
+                        await self._aside(self._writer.checkpoint)
+                is_well = True
+            except Exception as error:
+                checkpoints.drop()
+                self._wal_grew = True  # try again
+                if is_well:  # once, and not five times a second
+                    logger.error("the WAL grows", extra={"facts": {"why": str(error)}})
+                is_well = False
 
     async def _commit(self, batch: Batch) -> None:
         """Commit a batch with what could wait, which is kept for later when it is not saved."""
@@ -355,6 +410,7 @@ class Committer:
                     self._run_again(batch)
                     await self._aside(partial(self._write_aside, batch, entries, used))
                 await self._aside(self._writer.commit)
+                self._wal_grew = True
             except LockedError:
                 detail = "Another process holds the database. Nothing was saved. Send it again."
                 raise RefusedError("RC030", detail, retry_after=5) from None

@@ -26,6 +26,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    or_,
     select,
     table,
     union_all,
@@ -124,12 +125,17 @@ def _found(asked: Asked, rows: Rows) -> Select[Any]:
 
 def _beside(asked: Asked, rows: Rows) -> Iterator[int]:
     """The noted logs that have the words, by LogID, read in small pieces: there may be many."""
-    noted = select(_log.log_id, *_texts).join_from(search_pending, customer_log, _is_noted)
-    noted = noted.where(_noted.site == asked.site.site).order_by(_noted.log_id).limit(_PIECE)
+    *whole, last_one = asked.words
+    has_all = [func.instr(_noted.words, f" {word} ") > 0 for word in whole]
+    has_all.append(func.instr(_noted.words, f" {last_one}") > 0)
+    noted = select(_log.log_id, _noted.words, *_texts)
+    noted = noted.join_from(search_pending, customer_log, _is_noted)
+    noted = noted.where(_noted.site == asked.site.site, or_(_noted.words.is_(None), and_(*has_all)))
+    noted = noted.order_by(_noted.log_id).limit(_PIECE)
     last = asked.after
     while piece := rows(noted.where(_noted.log_id > last)):
-        for log_id, *texts in piece:
-            if finds(asked.words, _joined(texts)):
+        for log_id, words_now, *texts in piece:
+            if words_now is not None or finds(asked.words, _joined(texts)):
                 yield log_id
         last = piece[-1][0]
         if len(piece) < _PIECE:
@@ -148,16 +154,16 @@ def feed(driver: Any, rows: Rows, most: int) -> int:
     seen = rows(_next(most))
     gone, come, done = [], [], []
     length = 0
-    for site, log_id, was, is_there, *texts in seen:
+    for site, log_id, was, words_now, is_there, *texts in seen:
         if length > most * _LENGTH_EACH:
             break
         done.append((site, log_id))
         length += sum(len(text) for text in (was, *texts) if text)
         number = (site << _LOG_ID_BITS) + log_id
         if was is not None:
-            gone.append((number, _as_indexed(was)))
+            gone.append((number, indexed(was)))
         if is_there is not None:
-            come.append((number, _as_indexed(_joined(texts))))
+            come.append((number, words_now or indexed(_joined(texts))))
     for statement, values in (
         ("INSERT INTO log_search (log_search, rowid, words) VALUES ('delete', ?, ?)", gone),
         ("INSERT INTO log_search (rowid, words) VALUES (?, ?)", come),
@@ -199,8 +205,10 @@ def _joined(texts: Iterable[str | None]) -> str:
     return "\n".join(filter(None, texts))
 
 
-def _as_indexed(text: str) -> str:
-    return " ".join(dict.fromkeys(words(text)))
+def indexed(text: str) -> str:
+    """The words of a text, each once, with a blank before and after each; "" where it has none."""
+    found = dict.fromkeys(words(text))
+    return f" {' '.join(found)} " if found else ""
 
 
 # -- who made the index ------------------------------------------------------------------------

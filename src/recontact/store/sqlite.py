@@ -18,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry, Key, Site
 from recontact.store import keys, tables
+from recontact.store.checkpoints import Checkpoints
 from recontact.store.committer import PATIENCE, Committer
 from recontact.store.errors import DatabaseError
 from recontact.store.queries import View
@@ -34,12 +35,16 @@ logger = logging.getLogger("recontact")
 T = TypeVar("T")
 
 
-# Only the writer checkpoints, and calls wait meanwhile: of 10,000 pages 95 to 117 ms with a million
-# logs, of 1,000 some 15; the rate is the same within a tenth.
+# Where the writer makes the checkpoints, calls wait meanwhile: of 10,000 pages 95 to 117 ms with a
+# million logs, of 1,000 some 15; the rate is the same within a tenth.
 _CHECKPOINT_PAGES: Final = 1_000
+_WAL_KEPT: Final = 64 * 1024 * 1024
+"""Bytes that the file of the WAL keeps when it begins again, after it was longer for once."""
+_CAN_CHECKPOINT_BESIDE: Final = driver.sqlite_version_info >= (3, 51, 3)
+"""Older ones can damage a file where one connection writes and another makes checkpoints."""
 
 
-def _connect(engine: Engine, *, writes: bool) -> Engine:
+def _connect(engine: Engine, *, writes: bool, checkpoints: bool) -> Engine:
     """Set up each connection of `engine`, and begin its transactions ourselves."""
 
     @event.listens_for(engine, "connect")
@@ -52,7 +57,8 @@ def _connect(engine: Engine, *, writes: bool) -> Engine:
             "fullfsync = ON",
             "checkpoint_fullfsync = ON",
             f"busy_timeout = {int(PATIENCE * 1000)}",
-            f"wal_autocheckpoint = {_CHECKPOINT_PAGES if writes else 0}",
+            f"wal_autocheckpoint = {_CHECKPOINT_PAGES if checkpoints else 0}",
+            f"journal_size_limit = {_WAL_KEPT}",
             "foreign_keys = ON",
             f"query_only = {'OFF' if writes else 'ON'}",
             "cache_size = -65536",
@@ -68,8 +74,14 @@ def _connect(engine: Engine, *, writes: bool) -> Engine:
     return engine
 
 
-def make_engine(path: str | Path, *, writes: bool, connections: int = 1) -> Engine:
-    """An engine on the database file; a `writes` one takes the write lock as it begins."""
+def make_engine(
+    path: str | Path, *, writes: bool, connections: int = 1, checkpoints: bool = True
+) -> Engine:
+    """
+    An engine on the database file.
+
+    A `writes` one takes the write lock as it begins, and makes checkpoints unless told not to.
+    """
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         module=driver,
@@ -79,7 +91,7 @@ def make_engine(path: str | Path, *, writes: bool, connections: int = 1) -> Engi
         max_overflow=-1,
         connect_args={"check_same_thread": False, "timeout": PATIENCE},
     )
-    return _connect(engine, writes=writes)
+    return _connect(engine, writes=writes, checkpoints=checkpoints and writes)
 
 
 def schema_revision(connection: Driver) -> str | None:
@@ -109,7 +121,9 @@ class SqliteStore:
         self._path = Path(path)
         self._now = now
         self._queue_limit = queue_limit
-        self._engine = make_engine(path, writes=True)
+        beside = serves and _CAN_CHECKPOINT_BESIDE
+        self._engine = make_engine(path, writes=True, checkpoints=not beside)
+        self._checkpoints = Checkpoints(self._engine, self._path) if beside else None
         self._readers = make_engine(path, writes=False, connections=readers + 2)
         self._lock: TextIO | None = None
         try:
@@ -126,7 +140,9 @@ class SqliteStore:
         except BaseException:
             self._release()
             raise
-        self._committer = Committer(self._engine, self._readers, now, queue_limit)
+        self._committer = Committer(
+            self._engine, self._readers, now, queue_limit, self._checkpoints
+        )
         self._reading = ThreadPoolExecutor(readers, "recontact-reader")
         self._reading_keys = ThreadPoolExecutor(1, "recontact-keys")
         self._views = 0
@@ -260,8 +276,12 @@ class SqliteStore:
         self._release()
 
     def _release(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.drop()
         for engine in (self._readers, self._engine):
             engine.dispose()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._unclaim()
 
     @contextmanager

@@ -1,7 +1,7 @@
 """The schema, once for SQLite and PostgreSQL; and how each record is kept in its table."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -33,7 +33,7 @@ from recontact.model import (
 from recontact.values import Status, WireType
 from recontact.values import Text as TextType
 
-SCHEMA_REVISION: Final = "0002"
+SCHEMA_REVISION: Final = "0003"
 """The Alembic revision that these tables are; a test compares it with the migrations."""
 
 metadata = MetaData(
@@ -169,13 +169,15 @@ revision = _revision_table("revision", "log_id")
 customer_revision = _revision_table("customer_revision", "customer_id")
 
 # Logs that changed since the index of the search saw them: see `search`. was: the text that the
-# index has of the log; NULL: it has none.
+# index has of the log; NULL: it has none. words: of the log as it is, with a blank before and after
+# each; NULL: to be made.
 search_pending = Table(
     "search_pending",
     metadata,
     Column("site", Integer, primary_key=True, autoincrement=False),
     Column("log_id", BigInteger, primary_key=True, autoincrement=False),
     Column("was", Text),
+    Column("words", Text),
     sqlite_with_rowid=False,
 )
 
@@ -249,15 +251,16 @@ class Kept(Generic[R]):
     How one kind of record is kept: its table, the attributes of its key, and both directions.
 
     dump: the row, by column name. load: the record, of a row in the table's column order.
-    first_counts: of several records written for one key before it is on disk, the first counts,
-    and one that is in the table counts more.
+    merge: what two records of one key come to; without, the later one counts. new: for those with
+    `merge`, the columns that a row which is there already takes over.
     """
 
     table: Table
     key: tuple[str, ...]
     dump: Callable[[R], dict[str, Any]]
     load: Callable[[Sequence[Any]], R]
-    first_counts: bool = False
+    merge: Callable[[R, R], R] | None = None
+    new: tuple[str, ...] = ()
 
 
 def _dump_log(log: CustomerLog) -> dict[str, Any]:
@@ -413,19 +416,26 @@ CUSTOMER_REVISIONS: Final = _revisions(
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A log that the index of the search has as it was: `was`, or None for a new one."""
+    """
+    A log that the index of the search has yet to see.
+
+    was: the text that the index has, or None for a new log. words: the log's own, as `search` keeps
+    them.
+    """
 
     site: int
     log_id: int
     was: str | None
+    words: str
 
 
 PENDING: Final = Kept(
     search_pending,
     ("site", "log_id"),
-    lambda one: {"site": one.site, "log_id": one.log_id, "was": one.was},
+    lambda one: {"site": one.site, "log_id": one.log_id, "was": one.was, "words": one.words},
     lambda row: Pending(*row),
-    first_counts=True,
+    merge=lambda first, last: replace(first, words=last.words),
+    new=("words",),
 )
 
 

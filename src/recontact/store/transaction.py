@@ -27,6 +27,7 @@ from recontact.model import (
 )
 from recontact.store import tables
 from recontact.store.queries import logs_of
+from recontact.store.search import indexed
 from recontact.store.tables import (
     COUNTERS,
     CUSTOMER_REVISIONS,
@@ -121,9 +122,9 @@ class Group:
         """Take over what a call wrote."""
         for kept, rows in own.items():
             written = self._written[kept]
-            if kept.first_counts:
+            if merge := kept.merge:
                 for key, record in rows.items():
-                    written.setdefault(key, record)
+                    written[key] = merge(written[key], record) if key in written else record
             else:
                 written.update(rows)
         self.entries += entries
@@ -140,8 +141,8 @@ class Group:
         """Write these rows of this group."""
         for kept, rows in written.items():
             found = self._found[kept]
-            if kept.first_counts:
-                self.statements.insert_new(driver, kept, [kept.dump(one) for one in rows.values()])
+            if kept.merge:
+                self.statements.merge(driver, kept, [kept.dump(one) for one in rows.values()])
                 continue
             new = []
             changed: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -240,8 +241,10 @@ class Transaction:
 
     def _note_search(self, log: CustomerLog, was: str | None) -> None:
         """Note that the index of the search is to see the log again."""
-        pending = Pending(log.site, log.log_id, was)
-        self._own[PENDING].setdefault((log.site, log.log_id), pending)
+        key = log.site, log.log_id
+        before = self._own[PENDING].get(key)
+        pending = Pending(*key, before.was if before else was, indexed(searched(log)))
+        self._own[PENDING][key] = pending
 
     def save_customer(
         self, customer: Customer, before: Customer | None, key_id: int | None, request: bytes
@@ -318,17 +321,17 @@ class Statements:
             sql, values = self._compile(table, lambda: insert(table))
             driver.executemany(sql, [values(row) for row in rows]).close()
 
-    def insert_new(self, driver: Driver, kept: Kept[Any], rows: list[dict[str, Any]]) -> None:
-        """Add rows whose key is not there yet; the others are as they are."""
+    def merge(self, driver: Driver, kept: Kept[Any], rows: list[dict[str, Any]]) -> None:
+        """Add rows; one whose key is there already gives that its `kept.new` columns."""
         if rows:
-            sql, values = self._compile(
-                ("new", kept), lambda: self._insert(kept.table).on_conflict_do_nothing()
-            )
+            sql, values = self._compile(("merge", kept), lambda: self._merge(kept))
             driver.executemany(sql, [values(row) for row in rows]).close()
 
-    def _insert(self, table: Any) -> Any:
-        """INSERT in the dialect's own form, which alone can pass over conflicts."""
-        return (sqlite if self._dialect.name == "sqlite" else postgresql).insert(table)
+    def _merge(self, kept: Kept[Any]) -> Any:
+        """INSERT in the dialect's own form, which alone knows what to do about conflicts."""
+        own = (sqlite if self._dialect.name == "sqlite" else postgresql).insert(kept.table)
+        new = {name: own.excluded[name] for name in kept.new}
+        return own.on_conflict_do_update(index_elements=list(kept.key), set_=new)
 
     def rows(self, driver: Driver, statement: Executable) -> list[Sequence[Any]]:
         """What a SELECT gives, with the values it holds; compiled once for as long as it lives."""

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, update
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry
 from recontact.store import search
+from recontact.store.checkpoints import checkpoint
 from recontact.store.tables import KEY_USES, site, to_seconds
 from recontact.store.transaction import Driver, Group, Statements, Transaction, Work
 
@@ -119,6 +120,16 @@ class Writer:
             if _name_of(error) == "SQLITE_FULL":
                 raise self._told(error) from error
             raise RefusedError("RC031") from error
+
+    def checkpoint(self) -> None:
+        """Copy the last pages of the WAL, which then begins again from its start."""
+        if self._pooled is None:
+            return
+        try:
+            checkpoint(self._pooled.driver_connection)
+        except self._error as error:
+            self.drop()
+            raise self._told(error) from error
 
     def probe(self) -> None:
         """Write for real what changes nothing: two steps, or SQLite would not write at all."""
