@@ -13,6 +13,7 @@ import pytest
 from conftest import KEY, Answer, Neto, TestClock, another_site, json_call, serving, xml_call
 
 from recontact.catalogue import CATALOGUE, Severity
+from recontact.store import queries
 
 ADD, UPDATE, GET = "AddCustomerLog", "UpdateCustomerLog", "GetCustomerLog"
 ADD_CUSTOMER = "AddCustomer"
@@ -222,3 +223,25 @@ def test_the_logs_of_many_customers_are_answered_up_to_a_limit(
     assert len(answer.tree["Customer"]) == (0 if codes else 2)
     if codes:
         assert "the 2 customers of this page have over" in answer.body.decode()
+
+
+@pytest.mark.parametrize(("most", "codes"), [(3_000, []), (1_000, ["CL037"])])
+def test_a_page_is_answered_up_to_a_length(
+    neto: Neto, monkeypatch: pytest.MonkeyPatch, most: int, codes: list[str]
+) -> None:
+    neto.add({"Notes": "n" * 500}, {"Notes": "n" * 600}, {"Notes": "n"})
+    items = {"Customer": [{"Username": "ana", "InternalNotes": "n" * 1_100}]}
+    assert neto.call("json", ADD_CUSTOMER, items).ack == "Success"
+    monkeypatch.setattr(queries, "MOST_TEXT", most)
+
+    assert neto.get(LogIDAfter=0).codes == codes
+    assert neto.get(LogIDAfter=0, Limit=1).codes == []
+    asked = {"IDAfter": 0, "OutputSelector": "Username"}
+    assert neto.call("json", "GetCustomer", {"Filter": asked}).codes == codes
+
+    tree = {
+        "CustomerLogs": {"CustomerLog": {"LogID": 3, "AllocatedTo": "ana"}},
+        "Filter": {"LogIDAfter": 0, "OutputSelector": "LogID"},
+    }
+    assert neto.call("json", "UpdateCustomerLog", tree).codes == codes
+    assert neto.log(3)["AllocatedTo"] == ("" if codes else "ana")

@@ -222,9 +222,9 @@ CATALOGUE: Final = _catalogue(
     ),
     Entry(
         "CL037",
-        "Too many logs to answer",
-        "The customers of the page have more logs together than one answer holds.",
-        "Send a smaller Limit, or read the logs by GetCustomerLog, page by page.",
+        "Too much to answer",
+        "The records of the page, or the logs of its customers, are more than one answer holds.",
+        "Send a smaller Limit, and read page by page.",
     ),
     # -- the live dialect: warnings where the documented one has errors ---------------------
     Entry(

@@ -6,15 +6,13 @@ from recontact.actions.action import chosen
 from recontact.catalogue import CATALOGUE
 from recontact.fields import GET_CUSTOMER as SHAPE
 from recontact.fields import ValueOf, record_of
-from recontact.messages import Call, Query, Reply
+from recontact.messages import Call, Query, RefusedError, Reply
 from recontact.model import Customer, CustomerLog
-from recontact.store import View
+from recontact.store import MOST_TEXT, View
 
 _LOGS = SHAPE.selectors["CustomerLog"]
 MOST_LOGS: Final = 100_000
 """Logs in one answer: so many take 190 MiB and three seconds (measured, notes of 60 characters)."""
-MOST_TEXT: Final = 32_000_000
-"""Characters of notes in one answer."""
 
 
 def get_customer(call: Call, view: View) -> Reply:
@@ -25,7 +23,11 @@ def get_customer(call: Call, view: View) -> Reply:
     if query.problems:
         return reply
     elements = chosen(SHAPE, query)
-    customers = view.customers(query)
+    try:
+        customers = view.customers(query)
+    except RefusedError as refusal:
+        reply.add([refusal.message])
+        return reply
     logs: dict[str, list[CustomerLog]] = {}
     if any(one is _LOGS for one in elements):
         found = view.logs_of_customers(customers, MOST_LOGS, MOST_TEXT)

@@ -3,7 +3,7 @@
 from recontact.actions.action import chosen
 from recontact.fields import GET_CUSTOMER_LOG as SHAPE
 from recontact.fields import record_of
-from recontact.messages import Call, Query, Reply
+from recontact.messages import Call, Query, RefusedError, Reply
 from recontact.store import View
 
 
@@ -15,5 +15,10 @@ def get_customer_log(call: Call, view: View) -> Reply:
     if query.problems:
         return reply
     elements = chosen(SHAPE, query)
-    reply.records = [record_of(elements, log.value, view.site.zone) for log in view.logs(query)]
+    try:
+        logs = view.logs(query)
+    except RefusedError as refusal:
+        reply.add([refusal.message])
+        return reply
+    reply.records = [record_of(elements, log.value, view.site.zone) for log in logs]
     return reply

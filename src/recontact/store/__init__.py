@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from recontact.model import JournalEntry, Key, Site
 from recontact.store.errors import AddressError, DatabaseError
-from recontact.store.queries import View
+from recontact.store.queries import MOST_TEXT, View
 from recontact.store.transaction import Transaction, Work
 
-__all__ = ["DatabaseError", "Store", "Transaction", "View", "Work", "open_store"]
+__all__ = ["MOST_TEXT", "DatabaseError", "Store", "Transaction", "View", "Work", "open_store"]
 
 T = TypeVar("T")
 

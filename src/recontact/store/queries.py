@@ -18,13 +18,34 @@ from sqlalchemy import (
 )
 
 from recontact.fields import Comparison, local, start_of
-from recontact.messages import Condition, Query
+from recontact.messages import Condition, Query, RefusedError
 from recontact.model import Customer, CustomerLog, Site, fold
 from recontact.store import search
 from recontact.store.tables import CUSTOMERS, LOGS, customer, customer_log, to_seconds
 from recontact.values import Status
 
 _log = customer_log.c
+
+MOST_TEXT: Final = 32_000_000
+"""Characters that one read takes into memory; an answer holds a few copies of them."""
+_FETCHED: Final = 256
+"""Rows between two looks at how long they are together."""
+
+
+def fetched(cursor: Any) -> list[Sequence[Any]]:
+    """All rows of a cursor. Raises RefusedError (CL037) past `MOST_TEXT` characters."""
+    found: list[Sequence[Any]] = []
+    length = 0
+    while some := cursor.fetchmany(_FETCHED):
+        found += some
+        length += sum(len(value) for row in some for value in row if isinstance(value, str))
+        if length > MOST_TEXT:
+            raise RefusedError(
+                "CL037",
+                f"Filter: the records of this page have over {MOST_TEXT:,} characters together. "
+                "Send a smaller Limit. Nothing was applied.",
+            )
+    return found
 
 
 class View:
@@ -71,7 +92,7 @@ class View:
         return found
 
     def _rows(self, statement: Executable) -> Sequence[Sequence[Any]]:
-        return self._connection.execute(statement).all()
+        return fetched(self._connection.execute(statement))
 
 
 def logs_of(query: Query, site: Site, rows: search.Rows) -> list[CustomerLog]:

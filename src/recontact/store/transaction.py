@@ -26,7 +26,7 @@ from recontact.model import (
     searched,
 )
 from recontact.store import tables
-from recontact.store.queries import logs_of
+from recontact.store.queries import fetched, logs_of
 from recontact.store.search import indexed
 from recontact.store.tables import (
     COUNTERS,
@@ -342,8 +342,7 @@ class Statements:
             params = compiled.params  # made anew each time it is asked for
             values = [params[name] for name in compiled.positiontup]
             self._selects[statement] = str(compiled), values
-        found: list[Sequence[Any]] = driver.execute(*self._selects[statement]).fetchall()
-        return found
+        return fetched(driver.execute(*self._selects[statement]))
 
     def update(
         self, driver: Driver, kept: Kept[Any], columns: tuple[str, ...], rows: list[dict[str, Any]]
