@@ -21,18 +21,25 @@ Change = list[tuple[str, Any]]
 
 
 def load(recorded: Path) -> list[Change]:
-    """The changes that were recorded one by one: each begins with the update of its log."""
+    """
+    The changes of calls that came one by one, each committed alone.
+
+    What was written between them, as for the index of the search, counts to the one before.
+    """
     changes: list[Change] = []
-    for sql, row in pickle.loads(recorded.read_bytes()):
-        if sql.startswith("UPDATE customer_log "):
-            changes.append([])
-        changes[-1].append((sql, row))
+    for written in pickle.loads(recorded.read_bytes()):
+        if any(sql.startswith("UPDATE customer_log ") for sql, _ in written):
+            changes.append(written)
+        elif changes:
+            changes[-1] = changes[-1] + written
     return changes
 
 
-def write(database: Path, changes: list[Change], size: int, seconds: float) -> list[float]:
+def write(
+    database: Path, copy: Path, changes: list[Change], size: int, seconds: float
+) -> list[float]:
     """
-    Write the changes in commits of `size`, again from a copy of `database` when all are written.
+    Write the changes to `copy` in commits of `size`, again to a new one when all are written.
 
     Gives the seconds of each commit with its statements; together they are some `seconds`.
     """
@@ -41,7 +48,7 @@ def write(database: Path, changes: list[Change], size: int, seconds: float) -> l
     groups = [_by_statement(changes[at : at + size]) for at in starts]
     took: list[float] = []
     while sum(took) < seconds:
-        engine = make_engine(shutil.copy(database, database.with_name("bare.db")), writes=True)
+        engine = make_engine(shutil.copy(database, copy), writes=True)
         with closing(engine.raw_connection()) as connection:
             took += _commit(connection.driver_connection, groups, seconds - sum(took))
         engine.dispose()

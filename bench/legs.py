@@ -1,12 +1,11 @@
 """What is measured: each leg of the bench, on a fresh copy of a database, and its figures."""
 
-import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from time import sleep
@@ -15,7 +14,17 @@ from typing import Any, Final
 import bare_sqlite
 import serving
 from reading import Reads
-from seeding import LOGS, LOGS_AT_START, LOGS_EACH, MANY_LOGS, seed, write_changes
+from seeding import (
+    LOGS,
+    LOGS_AT_START,
+    LOGS_EACH,
+    MANY_LOGS,
+    MOST_LOGS,
+    NOW,
+    seeded,
+    sync,
+    write_changes,
+)
 from serving import Updates
 
 from recontact.store.sqlite import make_engine
@@ -26,21 +35,36 @@ PACE: Final = 500
 """Updates a second beside reads when they are paced, a part of what the server can do."""
 READ_PACE: Final = 50
 """Reads a second beside paced updates."""
+SIZES: Final = {"10k": LOGS, "1m": MANY_LOGS, "10m": MOST_LOGS}
+"""Logs of a database, by how the names of legs say it."""
+
+# What counts the revisions that updates made; that of recontact reads no log that was not updated.
+_OURS: Final = (
+    "SELECT count(*) FROM customer_log CROSS JOIN revision USING (site, log_id)"
+    f" WHERE site = 1 AND date_updated > {int(NOW.timestamp())} AND number > 1"
+)
+_THE_PEERS: Final = "SELECT count(*) FROM change"
 
 Figures = dict[str, float]
 """
-rate: a second. p50, p99: of a call or a commit, ms. start: s. megabytes. answer: bytes.
+rate: a second. p50, p99: of a call or a commit, ms. start: s. answer: bytes.
 
-Where Gets are asked beside updates, reads, read_p50 and read_p99 are theirs, rows is what one of
-them finds, and noted how many logs the index of the search has yet to see as the load ends.
+megabytes: what the server holds, at most where it was under load. Where Gets are asked beside
+updates, reads, read_p50 and read_p99 are theirs, rows is what one of them finds, and noted how many
+logs the index of the search has yet to see as the load ends.
 """
 
 
 class Bench:
-    """What the legs share: a folder, the databases that they copy, and the faults they met."""
+    """
+    What the legs share: the databases that they copy, and the faults they met.
 
-    def __init__(self, folder: Path, seconds: int) -> None:
+    folder: for what is served. kept: where the databases are, or are made. seconds: of each load.
+    """
+
+    def __init__(self, folder: Path, kept: Path, seconds: int) -> None:
         self._folder = folder
+        self._kept = kept
         self._seconds = seconds
         write_changes(folder / serving.CHANGES)
         self.faults: list[str] = []
@@ -50,25 +74,37 @@ class Bench:
     def bare_calls(self) -> Figures:
         """Calls of one item to the same server, with an app that answers fixed bytes."""
         with self._copy(LOGS) as path, serving.serve(path, serving.BARE_HTTP) as server:
-            loads = [server.load(seconds, Updates()) for seconds in (WARM_UP, self._seconds)]
+            loads = self._load(server, Updates())
+            peak = server.peak_megabytes()
         self._check_answers(loads)
-        return _figures(loads[-1]) | {"answer": server.answer}
+        return _figures(loads[-1]) | {"answer": server.answer, "megabytes": peak}
 
     def bare_commits(self, size: int) -> Figures:
         """The statements of calls of one item, `size` of them in a commit, without recontact."""
-        took = bare_sqlite.write(self._database(LOGS), self._changes, size, self._seconds)
+        copy = self._folder / "bare.db"
+        took = bare_sqlite.write(self._database(LOGS), copy, self._changes, size, self._seconds)
         return {"rate": size * len(took) / sum(took)} | _percentiles([s * 1000 for s in took])
 
-    def calls(self, updates: Updates) -> Figures:
+    def calls(
+        self,
+        updates: Updates,
+        program: tuple[str, ...] = serving.RECONTACT,
+        written: str = _OURS,
+    ) -> Figures:
         """UpdateCustomerLog: each item changes one log of all, chosen at random."""
         with self._copy(updates.logs) as path:
-            with serving.serve(path) as server:
-                before = _revisions(path)
-                loads = [server.load(seconds, updates) for seconds in (WARM_UP, self._seconds)]
-            written = _revisions(path) - before
+            with serving.serve(path, program) as server:
+                before = ask(path, written)
+                loads = self._load(server, updates)
+                peak = server.peak_megabytes()
+            after = ask(path, written)
         self._check_answers(loads)
-        self._check_written(written, loads, updates)
-        return _figures(loads[-1], updates.items) | {"answer": server.answer}
+        self._check_written(after - before, loads, updates)
+        more = {"answer": server.answer, "megabytes": peak}
+        return _figures(loads[-1], updates.items) | more
+
+    def _load(self, server: serving.Server, updates: Updates) -> list[serving.Load]:
+        return [server.load(seconds, updates) for seconds in (WARM_UP, self._seconds)]
 
     def reads(self, kind: str, logs: int, *, paced: bool) -> Figures:
         """Gets of one kind, while UpdateCustomerLog changes what they read and search."""
@@ -76,16 +112,16 @@ class Bench:
         pace = READ_PACE if paced else 0
         with self._copy(logs) as path:
             with serving.serve(path) as server:
-                before = _revisions(path)
+                before = ask(path, _OURS)
                 both = [
                     server.load_and_read(seconds, updates, kind, pace)
                     for seconds in (WARM_UP, self._seconds)
                 ]
                 noted = float(ask(path, "SELECT count(*) FROM search_pending"))
-            written = _revisions(path) - before
+            after = ask(path, _OURS)
         loads, read = zip(*both, strict=True)
         self._check_answers(loads)
-        self._check_written(written, loads, updates)
+        self._check_written(after - before, loads, updates)
         self._check_reads(read)
         last: Reads = read[-1]
         percentiles = _percentiles(last.took)
@@ -107,29 +143,27 @@ class Bench:
 
     def _database(self, logs: int) -> Path:
         """The database of so many logs, made when it is first asked for."""
-        path = self._folder / f"{logs}.db"
-        if not path.exists():
+        if not any(self._kept.glob(f"{logs}-*.db")):
             say(f"making a database of {logs:,} logs")
-            seed(path, logs)
-        return path
+        return seeded(self._kept, logs)
 
     @cached_property
     def _changes(self) -> list[bare_sqlite.Change]:
         """What recontact writes for calls that come one by one."""
         say("recording what recontact tells SQLite")
         with self._copy(LOGS) as path, serving.serve(path, serving.RECORDING) as server:
-            server.load(2 * self._seconds, Updates(connections=1))
+            server.load(max(5, 2 * self._seconds), Updates(connections=1))
         return bare_sqlite.load(self._folder / "recorded.pickle")
 
     @contextmanager
     def _copy(self, logs: int) -> Iterator[Path]:
-        """A copy to serve. On the disk, or the first commits would wait for a gigabyte of it."""
+        """A copy to serve. On the disk, or the first commits would wait for gigabytes of it."""
         path = self._folder / "served.db"
         subprocess.run(["cp", self._database(logs), path], check=True)  # it clones where it can
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(path)
         yield path
-        path.unlink()
+        for left in self._folder.glob("served.*"):
+            left.unlink()
 
     # -- checks --------------------------------------------------------------------------------
 
@@ -168,12 +202,8 @@ def ask(database: Path | str, sql: str) -> Any:
     return value
 
 
-def _revisions(database: Path) -> int:
-    return int(ask(database, "SELECT count(*) FROM revision"))
-
-
 def _figures(load: serving.Load, items: int = 1) -> Figures:
-    return {"rate": items * load.requests / load.seconds, "p50": load.p50, "p99": load.p99}
+    return {"rate": items * load.acknowledged / load.seconds, "p50": load.p50, "p99": load.p99}
 
 
 def _percentiles(milliseconds: list[float]) -> Figures:
@@ -191,39 +221,78 @@ def say(what: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One row of the table. beside: the bare SQLite that writes groups of that size."""
+    """One row of a table. beside: the legs it is compared with, by label. logs: of its database."""
 
     title: str
     unit: str
     measure: Callable[[Bench], Figures]
-    beside: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    logs: int = LOGS
 
 
-def _calls(updates: Updates) -> Callable[[Bench], Figures]:
-    return lambda bench: bench.calls(updates)
+def _bare(size: int) -> Leg:
+    return Leg(f"bare SQLite, {size:,} a commit", "changes/s", lambda b: b.bare_commits(size))
 
 
-LEGS: Final = {
-    "a": Leg("bare HTTP", "requests/s", Bench.bare_calls),
-    "b1": Leg("bare SQLite, 1 a commit", "changes/s", lambda bench: bench.bare_commits(1)),
-    "b32": Leg("bare SQLite, 32 a commit", "changes/s", lambda bench: bench.bare_commits(32)),
-    "b1000": Leg("bare SQLite, 1000 a commit", "changes/s", lambda bench: bench.bare_commits(1000)),
-    "c-json": Leg("1 item, JSON", "requests/s", _calls(Updates("json", 1, 32)), "b32"),
-    "c-xml": Leg("1 item, XML", "requests/s", _calls(Updates("xml", 1, 32)), "b32"),
-    "d-json": Leg("500 items, JSON", "items/s", _calls(Updates("json", 500, 8)), "b1000"),
-    "d-xml": Leg("500 items, XML", "items/s", _calls(Updates("xml", 500, 8)), "b1000"),
-    "s": Leg(f"start, {LOGS_AT_START:,} logs", "", Bench.start),
-} | {
-    f"e-{kind}-{size}-{pace}": Leg(
-        f"{title}, {logs:,} logs, {paces}",
-        "updates/s",
-        partial(Bench.reads, kind=kind, logs=logs, paced=pace == "paced"),
+def _calls(updates: Updates, beside: dict[str, str]) -> Leg:
+    many = updates.items > 1
+    title = f"{updates.items} items" if many else "1 item"
+    size = "" if updates.logs == LOGS else f", {updates.logs:,} logs"
+    return Leg(
+        f"{title}, {updates.format.upper()}{size}",
+        "items/s" if many else "requests/s",
+        lambda bench: bench.calls(updates),
+        beside,
+        updates.logs,
     )
-    for kind, title in {
+
+
+def _peer(title: str, program: tuple[str, ...]) -> Leg:
+    return Leg(
+        f"FastAPI + SQLAlchemy{title}",
+        "requests/s",
+        lambda bench: bench.calls(Updates(), program, _THE_PEERS),
+    )
+
+
+def _reads() -> Iterator[tuple[str, Leg]]:
+    """The same Gets in databases of each size take their turns one after the other."""
+    kinds = {
         "customer": f"GetCustomer, {LOGS_EACH} logs each",
         "status": "GetCustomerLog by status and day",
         "search": "GetCustomerLog by Search",
-    }.items()
-    for size, logs in {"10k": LOGS, "1m": MANY_LOGS}.items()
-    for pace, paces in {"paced": f"{PACE} updates/s", "full": "flat out"}.items()
+    }
+    for kind, title in kinds.items():
+        for pace in ("paced", "full"):
+            for size, logs in SIZES.items():
+                measure = partial(Bench.reads, kind=kind, logs=logs, paced=pace == "paced")
+                beside = {} if size == "10k" else {"10k": f"e-{kind}-10k-{pace}"}
+                leg = Leg(f"{title}, {logs:,} logs", "updates/s", measure, beside, logs)
+                yield f"e-{kind}-{size}-{pace}", leg
+
+
+def _same(*legs: str) -> dict[str, str]:
+    """Legs that are labelled by their own names."""
+    return dict(zip(legs, legs, strict=True))
+
+
+_ONE_ITEM: Final = _same("a", "b1", "b32", "f", "f-turn")
+LEGS: Final = {
+    "a": Leg("bare HTTP", "requests/s", Bench.bare_calls),
+    "b1": _bare(1),
+    "b32": _bare(32),
+    "b1000": _bare(1000),
+    "f": _peer("", serving.PEER),
+    "f-turn": _peer(", calls in turn", serving.PEER_IN_TURN),
+    "c-json": _calls(Updates("json", 1, 32), _ONE_ITEM),
+    "c-xml": _calls(Updates("xml", 1, 32), _ONE_ITEM),
+    "d-json": _calls(Updates("json", 500, 8), _same("b1000")),
+    "d-xml": _calls(Updates("xml", 500, 8), _same("b1000")),
+    "c-json-1m": _calls(Updates(logs=MANY_LOGS), {"10k": "c-json"}),
+    "c-json-10m": _calls(Updates(logs=MOST_LOGS), {"10k": "c-json"}),
+    **dict(_reads()),
+    "h": Leg(f"start, {LOGS_AT_START:,} logs", "", Bench.start, logs=LOGS_AT_START),
 }
+"""In the order of their turns: what is compared is measured in the same minutes."""
+GROWTH: Final = tuple(name for name in LEGS if name.startswith(("c-json", "e-")))
+"""The legs that `g` stands for."""

@@ -10,13 +10,13 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
 
 import wording
-from seeding import KEY, LOGS_EACH, username
+from seeding import KEY, LOGS_EACH, NOW, username
 
 from recontact.model import finds, words
 
@@ -75,7 +75,7 @@ _OPEN: Final = ["Require Recontact", "Recontacting"]
 def status(random: Random, logs: int) -> Question:
     """What is due by today and not Completed: as often the first page as one somewhere behind."""
     after = random.choice((0, random.randrange(logs * 19 // 20)))
-    today = datetime.now(UTC).date().isoformat()
+    today = NOW.date().isoformat()
 
     def is_right(found: Rows) -> bool:
         return (
@@ -119,22 +119,22 @@ def _is_ordered(logs: Rows) -> bool:
 
 def ask(kind: str, port: int, logs: int, seconds: float, pace: float, random: Random) -> Reads:
     """Ask for so many seconds."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     reads = Reads()
-    ends = time.perf_counter() + seconds
-    while time.perf_counter() < ends:
-        if pace:
-            time.sleep(random.expovariate(pace))
-        question = KINDS[kind](random, logs)
-        body = json.dumps({"Filter": question.filter})
-        headers = {"NETOAPI_ACTION": question.action, "NETOAPI_KEY": KEY}
-        headers["Accept"] = "application/json"
-        started = time.perf_counter()
-        connection.request("POST", "/do/WS/NetoAPI", body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        reads.took.append((time.perf_counter() - started) * 1000)
-        _look(reads, question, answer.status, json.loads(content))
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        ends = time.perf_counter() + seconds
+        while time.perf_counter() < ends:
+            if pace:
+                time.sleep(random.expovariate(pace))
+            question = KINDS[kind](random, logs)
+            body = json.dumps({"Filter": question.filter})
+            headers = {"NETOAPI_ACTION": question.action, "NETOAPI_KEY": KEY}
+            headers["Accept"] = "application/json"
+            started = time.perf_counter()
+            connection.request("POST", "/do/WS/NetoAPI", body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            reads.took.append((time.perf_counter() - started) * 1000)
+            _look(reads, question, answer.status, json.loads(content))
     return reads
 
 

@@ -12,20 +12,33 @@ from typing import Any
 from recontact import cli
 from recontact.store.sqlite import driver  # type: ignore[attr-defined]  # not exported
 
-written: list[tuple[str, Any]] = []
-"""Each statement of a group's writes with one row, in order."""
+Statement = tuple[str, Any]
+"""What was told, with one row."""
+
+transactions: list[list[Statement]] = []
+"""What each commit wrote, in order."""
 
 
 class Recorder(driver.Connection):  # type: ignore[misc]  # pysqlite3 has no types
     """A connection that notes the rows that it writes; it need not wait for the disk."""
 
+    def __init__(self, *where: Any, **how: Any) -> None:
+        super().__init__(*where, **how)
+        self._written: list[Statement] = []
+
     def execute(self, sql: str, *values: Any) -> Any:
         """As told, but for the wait."""
+        if sql.startswith("BEGIN"):
+            self._written = []
+        elif sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            self._written.append((sql, values[0] if values else ()))
+        elif sql == "COMMIT" and self._written:
+            transactions.append(self._written)
         return super().execute(sql.replace("synchronous = FULL", "synchronous = OFF"), *values)
 
     def executemany(self, sql: str, rows: list[Any]) -> Any:
         """Note them, and write them."""
-        written.extend((sql, row) for row in rows)
+        self._written += [(sql, row) for row in rows]
         return super().executemany(sql, rows)
 
 
@@ -34,4 +47,4 @@ if __name__ == "__main__":
     try:
         cli.main()
     finally:
-        Path("recorded.pickle").write_bytes(pickle.dumps(written))
+        Path("recorded.pickle").write_bytes(pickle.dumps(transactions))

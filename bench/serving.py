@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -21,6 +22,8 @@ HERE = Path(__file__).parent
 RECONTACT = ("-m", "recontact")
 BARE_HTTP = (str(HERE / "bare_http.py"),)
 RECORDING = (str(HERE / "recording.py"),)
+PEER = (str(HERE / "peers" / "fastapi_sqlalchemy.py"),)
+PEER_IN_TURN = (*PEER, "--connections", "1")
 
 CHANGES = "changes.txt"
 """The file beside a database that updates are made of: see seeding.write_changes."""
@@ -123,6 +126,12 @@ class Server:
         """The memory that it holds (RSS)."""
         command = ["ps", "-o", "rss=", "-p", str(self.process.pid)]
         return int(subprocess.run(command, capture_output=True, check=True).stdout) / 1024
+
+    def peak_megabytes(self) -> float:
+        """The most that it ever held, where the system tells; else what it holds."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        found = status.exists() and re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+        return int(found[1]) / 1024 if found else self.megabytes()
 
 
 @contextmanager

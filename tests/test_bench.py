@@ -1,0 +1,170 @@
+"""The bench measures what it says: its databases are as recontact makes them, its SQL is ours."""
+
+import http.client
+import importlib
+import json
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from recontact.model import customer_revision_of, revision_of, searched, words
+from recontact.store import tables
+from recontact.store.sqlite import driver
+
+MADE, LOGS = 500, 1_500
+
+
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    """Imports a module of bench/, which is no package."""
+    folder = str(Path(__file__).parents[1] / "bench")
+    sys.path.insert(0, folder)
+    yield importlib.import_module
+    sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(bench: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Has a database of MADE logs, and one of LOGS that was multiplied from it."""
+    seeding = bench("seeding")
+    path = tmp_path_factory.mktemp("bench")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeding, "_MADE", MADE)
+        seeding.seeded(path, LOGS)
+    return path
+
+
+@pytest.fixture
+def multiplied(folder: Path) -> Path:
+    (path,) = folder.glob(f"{LOGS}-*.db")
+    return path
+
+
+@pytest.fixture
+def made(folder: Path) -> Path:
+    (path,) = folder.glob(f"{MADE}-*.db")
+    return path
+
+
+def ask(path: Path, sql: str) -> list[Any]:
+    with closing(driver.connect(str(path))) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_multiplied_database_has_the_schema_and_statistics_of_one_that_was_made(
+    made: Path, multiplied: Path
+) -> None:
+    for sql in (
+        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name",
+        "SELECT * FROM sqlite_stat1 ORDER BY tbl, idx",
+        "SELECT * FROM log_search_config ORDER BY k",
+        "SELECT * FROM search_index",
+        "SELECT * FROM search_pending",
+        "SELECT * FROM alembic_version",
+        "SELECT * FROM key",
+        "PRAGMA journal_mode",
+        "PRAGMA auto_vacuum",
+    ):
+        assert ask(multiplied, sql) == ask(made, sql)
+    assert ask(multiplied, "PRAGMA integrity_check") == [("ok",)]
+    (site,) = ask(multiplied, "SELECT next_log_id, next_customer_id FROM site")
+    assert site == (LOGS + 1, LOGS // 50 + 1)
+
+
+def test_no_table_is_forgotten_when_a_database_is_multiplied(made: Path, multiplied: Path) -> None:
+    def filled(path: Path) -> set[str]:
+        return {name for name in tables.metadata.tables if ask(path, f"SELECT 1 FROM {name}")}
+
+    assert filled(multiplied) == filled(made)
+
+
+def test_multiplied_records_and_their_revisions_are_as_recontact_writes_them(
+    multiplied: Path,
+) -> None:
+    logs = ask(multiplied, "SELECT * FROM customer_log")
+    assert [row[1] for row in logs] == list(range(1, LOGS + 1))
+    assert len({row[14] for row in logs}) > LOGS * 0.9  # Notes
+    for kept, number, revisions, revision in (
+        (tables.LOGS, "log_id", tables.REVISIONS, revision_of),
+        (tables.CUSTOMERS, "customer_id", tables.CUSTOMER_REVISIONS, customer_revision_of),
+    ):
+        records = [kept.load(row) for row in ask(multiplied, f"SELECT * FROM {kept.table}")]
+        rows = ask(multiplied, f"SELECT * FROM {kept.table}")
+        assert [tuple(kept.dump(record).values()) for record in records] == rows
+        first = [revision(None, record, None, bytes(16)) for record in records]
+        written = ask(multiplied, f"SELECT * FROM {revisions.table} ORDER BY {number}")
+        first.sort(key=lambda one: getattr(one, number))
+        assert [tuple(revisions.dump(one).values()) for one in first] == written
+
+
+def test_the_index_of_a_multiplied_database_has_each_word_of_each_log(multiplied: Path) -> None:
+    logs = [tables.LOGS.load(row) for row in ask(multiplied, "SELECT * FROM customer_log")]
+    with closing(driver.connect(str(multiplied))) as connection:
+        connection.execute("CREATE VIRTUAL TABLE temp.had USING fts5vocab(main, log_search, row)")
+        had = dict(connection.execute("SELECT term, doc FROM had").fetchall())
+    assert had == Counter(word for log in logs for word in set(words(searched(log))))
+
+
+def test_gets_of_the_bench_find_what_they_should_in_a_multiplied_database(
+    bench: Any, multiplied: Path, tmp_path: Path
+) -> None:
+    reading, serving = bench("reading"), bench("serving")
+    path = tmp_path / "served.db"
+    path.write_bytes(multiplied.read_bytes())
+    with serving.serve(path) as server:
+        for kind in reading.KINDS:
+            reads = reading.ask(kind, server.port, LOGS, 0.3, 0, Random(1))
+            assert (kind, reads.faults, reads.wrong) == (kind, 0, "")
+            assert reads.rows > reads.empty
+
+
+def test_bare_sqlite_is_told_what_each_call_made_recontact_write(
+    bench: Any, made: Path, tmp_path: Path
+) -> None:
+    serving, bare_sqlite, seeding = bench("serving"), bench("bare_sqlite"), bench("seeding")
+    path = tmp_path / "served.db"
+    path.write_bytes(made.read_bytes())
+    headers = {"NETOAPI_ACTION": "UpdateCustomerLog", "NETOAPI_KEY": seeding.KEY}
+    with serving.serve(path, serving.RECORDING) as server:  # its first answer is to a call too
+        for log_id in range(2, 6):
+            item = {"LogID": log_id, "AllocatedTo": "Somebody", "Notes": f"note {log_id}"}
+            body = json.dumps({"CustomerLogs": {"CustomerLog": item}})
+            with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+                connection.request("POST", "/do/WS/NetoAPI", body, headers)
+                assert connection.getresponse().status == 200
+
+    changes = bare_sqlite.load(tmp_path / "recorded.pickle")
+    assert len(changes) == 5
+    bare = tmp_path / "bare.db"
+    bare_sqlite.write(made, bare, changes, 5, seconds=0.001)
+
+    for sql in (
+        "SELECT * FROM customer_log WHERE revision > 1",
+        "SELECT * FROM revision WHERE number > 1",
+        "SELECT * FROM journal",
+        "SELECT * FROM journal_body",
+    ):
+        assert ask(bare, sql) == ask(path, sql)
+        assert len(ask(path, sql)) == 5
+
+
+def test_a_floor_that_is_not_reached_is_said_to_be_missed(bench: Any) -> None:
+    report = bench("report")
+    times = {"p50": 1.0, "p99": 2.0, "answer": 9.0}
+    results = {
+        name: {"rate": rate} | times for name, rate in (("a", 100.0), ("f", 1.0), ("c-json", 24.0))
+    }
+    report.add_ratios(results)
+    *_, floors = report.tables(results)
+    held = {asked: holds for holds, asked, _ in floors.rows}
+    assert held == {
+        "1 item: at least 0.25 of bare HTTP": "MISSED",
+        "1 item: at least 12 times the peer": "holds",
+        "1 item: p99 under 40 ms": "holds",
+    }
+    assert "| MISSED | 1 item: at least 0.25 of bare HTTP | 0.24 c-json |" in floors.as_markdown()
