@@ -28,8 +28,10 @@ from lxml import etree
 from recontact.clock import Clock
 from recontact.config import Config
 from recontact.fields import GET_CUSTOMER_LOG
+from recontact.limits import Rate
+from recontact.protocol import protocol_class
 from recontact.server import create_app
-from recontact.store import Store, keys, open_store
+from recontact.store import JournalLimits, Store, keys, open_store
 
 KEY = "rk_the_key_of_all_tests_0123456789"
 FORMATS = ("xml", "json")
@@ -265,12 +267,28 @@ class QuickServer(uvicorn.Server):
 
 @contextmanager
 def serving(path: Path, clock: TestClock, **settings: Any) -> Iterator[Neto]:
-    """A server of this process on a free port of 127.0.0.1, ended at the end."""
-    config = Config(database=f"sqlite:///{path}", **settings)
-    store = open_store(config.database, now=clock.now, queue_limit=config.queue_limit, serves=True)
+    """
+    A server of this process on a free port of 127.0.0.1, ended at the end.
+
+    It answers any number of wrong keys with 401, unless the settings say otherwise.
+    """
+    config = Config(**{"database": f"sqlite:///{path}", "failure_limit": Rate()} | settings)
+    store = open_store(
+        config.database,
+        now=clock.now,
+        queue_limit=config.queue_limit,
+        serves=True,
+        journal=JournalLimits(config.journal_days, config.journal_size),
+    )
     app = create_app(store, config, Clock(now=clock.now))
     server = QuickServer(
-        uvicorn.Config(app, http="httptools", log_config=None, timeout_graceful_shutdown=5)
+        uvicorn.Config(
+            app,
+            http=protocol_class(config),
+            log_config=None,
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+        )
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -496,11 +496,15 @@ def test_a_setting_holds_however_it_is_given(database: Path, tmp_path: Path, how
 NUMBERS = {
     "port": ("-1", "65536", "80.5", "8_0", "٨٠", "", "x", "1e3"),
     "body_limit": ("0", "1023", "x"),
+    "bodies_limit": ("0", "1023", "x"),
     "item_limit": ("0", "-1"),
     "nesting_limit": ("3", "201"),
     "notes_limit": ("0", "254"),
     "request_timeout": ("0", "nan", "inf", "-1", "x"),
+    "connection_limit": ("0", "100001", "x"),
     "queue_limit": ("0", "x"),
+    "journal_days": ("0", "36501", "1.5", "x"),
+    "journal_size": ("-1", "549755813889", "10GiB"),
 }
 
 
@@ -576,7 +580,14 @@ def test_the_version_is_the_projects(run: Run) -> None:
     assert run("--version").stdout == f"recontact {project['version']}\n"
 
 
-COMMANDS = [(), ("serve",), ("key",), ("key", "create"), ("key", "list"), ("key", "revoke")]
+COMMANDS = [
+    (),
+    ("serve",),
+    ("key",),
+    *(("key", command) for command in ("create", "list", "revoke")),
+    ("db",),
+    *(("db", command) for command in ("upgrade", "check", "backup", "restore", "compact")),
+]
 
 
 def test_every_command_helps_with_an_example_and_touches_nothing(tmp_path: Path) -> None:
@@ -584,7 +595,7 @@ def test_every_command_helps_with_an_example_and_touches_nothing(tmp_path: Path)
         command = done.args[:-1]
         assert (done.returncode, done.stderr) == (0, ""), command
         assert "Usage: " in done.stdout
-        if command not in ([], ["key"]):
+        if command not in ([], ["key"], ["db"]):
             assert "Example: recontact " in done.stdout, command
         if command == ["serve"]:
             check_help_of_serve(done.stdout)
@@ -696,13 +707,15 @@ def test_the_log_on_a_pipe_is_json_a_line_a_request_without_keys_or_notes(databa
             ),
         ]
         others = [server.neto.http.get(path) for path in ("/healthz", "/nothing", f"/x?{KEY}")]
-        assert raw(server, b"no HTTP at all\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        broken = raw(server, b"no HTTP at all\r\n\r\n")
         assert server.stop() == 0
 
     lines = server.log_lines()  # each is JSON
     by_id = {line["request_id"]: line for line in lines if line["event"] == "request"}
     sent = [answer.headers["X-Request-Id"] for answer in [*answers, *others]]
-    assert list(by_id) == sent
+    assert broken.startswith(b"HTTP/1.1 400 ")
+    assert f"x-request-id: {list(by_id)[-1]}\r\n".encode() in broken
+    assert list(by_id)[:-1] == sent
     added = by_id[sent[0]]
     assert {
         name: added[name] for name in ("action", "http_status", "ack", "site", "key", "items")

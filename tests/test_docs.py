@@ -84,6 +84,7 @@ class Shell:
 def environ(tmp_path: Path) -> dict[str, str]:
     """Another database than the README's, and nothing of the `make` that runs this test."""
     kept = clean_environ(
+        HOME=str(tmp_path),
         RECONTACT_DATABASE=f"sqlite:///{tmp_path / 'recontact.db'}",
         PYTHONUTF8="1",
         no_proxy="127.0.0.1",
@@ -193,7 +194,7 @@ def test_each_command_that_the_readme_names_is_in_the_help() -> None:
     code = "\n".join([*re.findall(r"`([^`\n]+)`", README), *(block.text for block in BLOCKS)])
     named = {
         tuple(words.split())
-        for words in re.findall(r"\brecontact ((?:(?:key|site) )?[a-z]+)", code)
+        for words in re.findall(r"\brecontact ((?:(?:db|key|site) )?[a-z]+)", code)
     }
 
     assert named >= {("serve",), ("key", "create"), ("key", "list"), ("key", "revoke")}

@@ -1106,14 +1106,14 @@ def test_no_depth_brings_the_server_down(
 ) -> None:
     body = nested(format, levels, list_too)
 
-    assert shared.post(UPDATE, body).codes == ["RC015"]
+    assert shared.post(UPDATE, body).codes == ["RC015" if levels < 131_072 else "RC016"]
     cut = shared.post(UPDATE, body[: len(body) // 2])
     assert cut.status == 400
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_large_body_of_many_small_things_is_answered_soon(shared: Neto, format: str) -> None:
-    many = {f"E{n}": "x" for n in range(200_000)}
+    many = {f"E{n}": "x" for n in range(100_000)}
     body = to_body(format, UPDATE, {"CustomerLogs": {"CustomerLog": {"LogID": 10**9} | many}})
     started = time.perf_counter()
 

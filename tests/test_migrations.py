@@ -21,7 +21,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from conftest import KEY, RECONTACT, clean_environ, served
 
-from recontact.store import DatabaseError, keys, migrations, open_store, tables
+from recontact.store import DatabaseError, keys, migrations, open_store, sqlite, tables
+from recontact.store.checking import faults
+from recontact.store.sqlite import driver
 
 # What a later release could bring. `amid` stands in the middle of it.
 LATER = """
@@ -76,6 +78,70 @@ def as_later(set_attribute: Callable[..., None], folder: Path) -> None:
 
     set_attribute(migrations, "config", config)
     set_attribute(tables, "SCHEMA_REVISION", "later")
+
+
+# What is to be killed: the argument is a file to open, or one that is not there yet, and a folder.
+# In the folder, each copy was opened by a process that ended at another statement that writes, or
+# call that copies, or right after a commit. Forked: Alembic takes long to import.
+KILLED_EVERYWHERE = """
+import os, re, shutil, signal, sys
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from recontact.store import migrations, open_store
+from recontact.store.checking import faults
+from recontact.store.sqlite import driver
+
+def end_at(last):
+    steps = count(1)
+    def step():
+        if next(steps) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def trace(sql):
+        if not re.match("SELECT|PRAGMA (?!main.journal|journal|auto)|--", sql.strip()):
+            step()
+    def profile(frame, event, _):
+        code = frame.f_code
+        copies = event == "c_call" and code.co_filename.endswith("copying.py")
+        if copies or (event == "c_return" and code.co_name == "do_commit"):
+            step()
+    connect = driver.connect
+    def traced(*args, **options):
+        connection = connect(*args, **options)
+        connection.set_trace_callback(trace)
+        return connection
+    driver.connect = traced
+    sys.setprofile(profile)
+
+source, folder = map(Path, sys.argv[1:])
+for last in count(1):
+    path = folder / str(last) / "shop.db"
+    path.parent.mkdir()
+    if source.exists():
+        shutil.copy(source, path)
+    child = os.fork()
+    if child == 0:
+        end_at(last)
+        open_store(f"sqlite:///{path}", now=lambda: datetime.now(UTC)).close()
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if status == 0:
+        break
+    assert os.WTERMSIG(status) == signal.SIGKILL, status
+"""
+
+SCHEMAS = Path(__file__).parent / "schemas"
+REVISIONS = sorted(
+    script.revision for script in ScriptDirectory.from_config(migrations.config()).walk_revisions()
+)
+
+
+def of_schema(revision: str, path: Path) -> Path:
+    """A database that the release of that schema wrote, with the key of all tests."""
+    with closing(driver.connect(path)) as file:
+        file.executescript((SCHEMAS / f"{revision}.sql").read_text("utf-8"))
+        file.execute("PRAGMA journal_mode = WAL")
+    return path
 
 
 def open_and_close(path: Path) -> None:
@@ -264,6 +330,25 @@ def test_a_migration_that_is_killed_leaves_the_old_schema(shop: Path, tmp_path: 
         assert server.neto.add({"Notes": "goes on"}) == [3]
 
 
+def test_what_another_process_upgraded_meanwhile_is_not_kept_as_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = of_schema("0001", tmp_path / "shop.db")
+    before = content(path)
+    claim = sqlite.claim
+
+    def claim_late(of: Path) -> Any:
+        monkeypatch.setattr(sqlite, "claim", claim)
+        open_and_close(of)
+        return claim(of)
+
+    monkeypatch.setattr(sqlite, "claim", claim_late)
+    open_and_close(path)
+
+    assert content(path).rows["alembic_version"] == [(tables.SCHEMA_REVISION,)]
+    assert [content(copy) for copy in copies(path)] == [before]
+
+
 def test_a_database_that_is_served_is_not_upgraded_under_its_server(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,27 +363,111 @@ def test_a_database_that_is_served_is_not_upgraded_under_its_server(
     assert copies(shop) == []
 
 
-def test_an_upgrade_from_the_first_schema_keeps_its_logs_and_finds_them(tmp_path: Path) -> None:
-    path = tmp_path / "first.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        command.upgrade(migrations.config(connection), "0001")
-        for row in (
-            "site (site, name, zone, created_at) VALUES (1, 'Shop', 'UTC', 0)",
-            "customer_log (site, log_id, notes, status, date_added, date_updated, revision)"
-            " VALUES (1, 1, 'forty chairs', 'Completed', 0, 0, 1)",
-        ):
-            connection.exec_driver_sql(f"INSERT INTO {row}")
-        connection.exec_driver_sql("UPDATE site SET next_log_id = 2")
-    engine.dispose()
+@pytest.mark.parametrize("revision", [None, REVISIONS[0]])
+def test_an_upgrade_that_is_killed_anywhere_leaves_the_old_schema_or_the_new(
+    revision: str | None, tmp_path: Path
+) -> None:
+    """None: what is made is a new database."""
+    source, whole, folder = (tmp_path / name for name in ("source.db", "whole.db", "killed"))
+    old = None
+    if revision:
+        old = content(of_schema(revision, source))
+        shutil.copy(source, whole)
+    open_and_close(whole)
+    new = content(whole)
+    folder.mkdir()
+    subprocess.run(
+        [sys.executable, "-c", KILLED_EVERYWHERE, source, folder],
+        env=clean_environ(),
+        check=True,
+    )
+
+    *killed, finished = sorted(folder.iterdir(), key=lambda one: int(one.name))
+    found = []
+    for at in killed:
+        path = at / "shop.db"
+        kept = [copy for copy in copies(path) if not copy.name.endswith(".partial")]
+        assert [content(copy) for copy in kept] in ([], [old])
+        found.append(content(path) if path.exists() else NOTHING)
+        open_and_close(path)
+        check_upgraded(path, old, new)
+
+    check_upgraded(finished / "shop.db", old, new)
+    assert len(killed) > 20
+    assert all(one in (old or NOTHING, new) for one in found)
+    assert (old or NOTHING) in found
+    assert new in found
+
+
+NOTHING = Content({}, {})
+
+
+def check_upgraded(path: Path, old: Content | None, new: Content) -> None:
+    """It is as if nobody had been killed, with one copy of what it was."""
+    assert content(path) == new
+    assert [content(copy) for copy in copies(path)] == ([old] if old else [])
+    with closing(sqlite3.connect(path)) as file:
+        for pragma, value in (("auto_vacuum", 2), ("journal_mode", "wal")):
+            assert file.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+# -- each schema that there was ------------------------------------------------------------------
+
+
+def test_each_schema_is_kept_as_its_release_wrote_it(tmp_path: Path) -> None:
+    assert sorted(file.stem for file in SCHEMAS.iterdir()) == REVISIONS, (
+        "a schema is new: .venv/bin/python tools/schema.py"
+    )
+    for revision in REVISIONS:
+        kept = content(of_schema(revision, tmp_path / f"kept {revision}"))
+        engine = sa.create_engine(f"sqlite:///{tmp_path / revision}")
+        with engine.begin() as connection:
+            command.upgrade(migrations.config(connection), revision)
+        engine.dispose()
+
+        assert kept.schema == content(tmp_path / revision).schema, revision
+        assert [name for name, rows in kept.rows.items() if not rows] == []
+        assert kept.rows["alembic_version"] == [(revision,)]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_an_older_release_wrote_is_read_searched_and_changed(
+    revision: str, tmp_path: Path
+) -> None:
+    path = of_schema(revision, tmp_path / "shop.db")
+    before = content(path).rows
 
     with served(path) as server:
-        assert server.neto.get(Search="chairs").log_ids == ["1"]
-        assert server.neto.add({"Notes": "another chair"}) == [2]
-        added = server.neto.call("json", "AddCustomer", {"Customer": {"Username": "bob"}})
+        neto = server.neto
+        one, two = neto.log(1), neto.log(2)
+        assert {name: one[name] for name in ("Notes", "AllocatedTo", "Status", "Revision")} == {
+            "Notes": "Wants the chairs in oak",
+            "AllocatedTo": "ana",
+            "Status": "Recontacting",
+            "Revision": "3",
+        }
+        assert two["CustomerName"] == "Café Lumière"
+        assert two["DateRequiredFollowUp"] == "2026-11-24 15:00:00"
+        assert neto.get(Search="oak cha").log_ids == ["1"]
+        assert neto.get(Search="long cafe").log_ids == ["2"]
+        assert neto.get(Search="quote").log_ids == []
+        assert neto.update("json", {"LogID": 1, "Notes": "a lamp", "Revision": 3}).ack == "Success"
+        assert neto.add({"Notes": "another lamp"}) == [3]
+        added = neto.call("json", "AddCustomer", {"Customer": {"Username": "bob"}})
         assert added.ack == "Success"
+        assert neto.add({"Username": "bob", "Notes": "a lamp too"}) == [4]
+        assert neto.get(Search="lamp").log_ids == ["1", "3", "4"]
+        neto.wait_for(lambda: not content(path).rows["search_pending"])
+        assert neto.get(Search="lamp").log_ids == ["1", "3", "4"]
+        assert neto.get(Search="oak").log_ids == []
         assert server.stop() == 0
-    assert [copy.name for copy in copies(path)] == ["first.db.before-upgrade-from-0001"]
+
+    after = content(path).rows
+    for name in ("revision", "journal", "journal_body", "customer_revision"):
+        assert set(before.get(name, [])) < set(after[name])
+    with closing(driver.connect(path)) as file:
+        assert list(faults(file)) == []
 
 
 # -- what is refused -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from conftest import FORMATS, KEY, Neto, Served, served
 
-from recontact.store import keys
+from recontact.store import committer, keys
 
 # Files of a server of this process are opened with its own SQLite, never with another one.
 from recontact.store.sqlite import driver
@@ -226,7 +226,7 @@ def test_a_disk_that_fails_is_said_and_survived(server: Served) -> None:
         assert server.neto.log(log_id)["Notes"] == "before"
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (most, most))
 
-    Neto.wait_for(lambda: is_ready(server.neto), 3)
+    Neto.wait_for(lambda: is_ready(server.neto), committer.UNREADY + 3)
     assert server.neto.update("json", {"LogID": log_id, "Notes": "after"}).ack == "Success"
     assert server.stop() == 0
     with closing(sqlite3.connect(server.path)) as file:
@@ -256,7 +256,7 @@ def test_running_out_of_files_is_survived(server: Served, wrote: bool) -> None:
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (most, most))
 
     assert server.neto.add({"Notes": "after"}) == [1 + wrote + (answer.status == 200)]
-    Neto.wait_for(lambda: is_ready(server.neto), 3)
+    Neto.wait_for(lambda: is_ready(server.neto), committer.UNREADY + 3)
     assert server.stop() == 0
 
 

@@ -30,10 +30,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recontact import actions
+from recontact.clock import SYSTEM
 from recontact.fields import Comparison
 from recontact.messages import Condition, Query, RefusedError
 from recontact.model import CustomerLog, JournalEntry, Revision, Site, amend, new_log
-from recontact.store import Transaction, View, Work, keys, migrations, open_store, tables
+from recontact.store import (
+    Transaction,
+    View,
+    Work,
+    committer,
+    keys,
+    migrations,
+    open_store,
+    tables,
+)
 
 # This process must open the file with the store's own SQLite: with another one, closing it would
 # drop the store's locks (SQLite, "How To Corrupt", 2.2.1).
@@ -56,7 +66,7 @@ class Running:
             self.sites = keys.sites(connection)
 
     async def _start(self) -> None:
-        self.store.start()
+        self.store.start(SYSTEM.elapsed)
 
     def run(self, coroutine: Awaitable[Any]) -> Any:
         return self._runner.run(coroutine)  # type: ignore[arg-type]
@@ -474,6 +484,44 @@ def test_a_work_that_raises_harms_no_other_of_its_group(running: Running) -> Non
     assert [log.notes for log in running.read().values()] == ["one", "two"]
 
 
+def test_calls_that_are_run_one_by_one_do_not_all_wait_for_a_lock(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "PATIENCE", 0.2)
+    running.add()  # from now on the writer knows that nobody else wrote
+    let_go = threading.Event()
+
+    def lock() -> None:
+        with closing(driver.connect(running.path, timeout=0, isolation_level=None)) as other:
+            while True:
+                with suppress(driver.OperationalError):
+                    other.execute("BEGIN IMMEDIATE")
+                    break
+            let_go.wait(1)
+
+    runs = itertools.count(1)
+    locking = threading.Thread(target=lock)
+
+    def failing(tx: Transaction) -> None:
+        if next(runs) == 2:  # now one by one
+            locking.start()
+        write_a_number_too_large(tx)
+        tx.keep()
+
+    good = [Work(running.site, lambda tx: keep(tx, add(tx, {}))) for _ in range(40)]
+    first, *results = running.group(Work(running.site, failing), *good)
+    let_go.set()
+    locking.join()
+
+    assert not isinstance(first, RefusedError)
+    saved = [one for one in results if isinstance(one, CustomerLog)]
+    refused = results[len(saved) :]
+    assert len(refused) > 1
+    # Had each waited, the lock would have been free for the last ones.
+    assert {error.message.code for error in refused} == {"RC030"}
+    assert len(running.read()) == 1 + len(saved)
+
+
 @pytest.mark.parametrize(
     "fail", [write_a_number_too_large, write_half_a_character, write_a_key_that_is_taken]
 )
@@ -579,8 +627,9 @@ def test_nothing_is_built_on_a_write_whose_commit_failed(
     check_revisions(running.path, 1, running.read())
 
 
+@pytest.mark.parametrize("before", ["the call", "a sweep between the calls"])
 def test_nothing_is_built_on_what_another_process_has_changed(
-    tracer: "Tracer", running: Running
+    tracer: "Tracer", running: Running, before: str
 ) -> None:
     running.add(notes="a")
 
@@ -603,11 +652,18 @@ def test_nothing_is_built_on_what_another_process_has_changed(
                 "COMMIT"
             )
 
+    async def sweep() -> None:
+        await asyncio.sleep(0.02)  # it gets its turn after the first call, and before the second
+        await running.store._committer.write_aside(lambda _: None)  # type: ignore[attr-defined]
+
     async def all_three() -> None:
         tracer.first["BEGIN IMMEDIATE"] = lambda: tracer.first.update(
             {"BEGIN IMMEDIATE": another_process}
         )
+        sweeping = asyncio.create_task(sweep()) if before != "the call" else None
         await while_it_commits(tracer, running, append("b"), append("c"))
+        if sweeping:
+            await sweeping
 
     running.run(all_three())
 

@@ -1,14 +1,21 @@
-"""The body of a request: read and unpacked up to the limits, and never past them."""
+"""The bodies of requests: read and unpacked up to the limits, and never past them."""
 
 import asyncio
 import zlib
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from recontact.messages import RefusedError
 
+REFUSAL: Final = "recontact.refusal"
+"""In the scope of a request whose rest will not come: the RefusedError that answers it."""
+REFUSE: Final = "recontact.refuse"
+"""In every scope: what is called, with it and a RefusedError, to end a body that still arrives."""
+
+HELD_FREELY: Final = 65_536
+"""Bytes of a body that are not counted: whatever the large ones hold, small calls come through."""
 DRAINED: Final = 65_536
 """Bytes of a refused body that are read and dropped, so that its sender gets to the answer."""
 GZIP_MEMBERS: Final = 100
@@ -19,81 +26,82 @@ class ClientGoneError(Exception):
     """The client closed the connection before its request was whole."""
 
 
-class Deadlines:
+class Bodies:
     """
-    Cancels each task that reads a body for more than `seconds`.
+    Reads bodies, each of at most `limit` bytes, and all together of at most `limit_of_all`.
 
-    One timer for all: one for each request took 20 us, a tenth of a call. The oldest is first in
-    the dict, so the timer waits for that one alone.
+    What counts is what is held, from its first byte until `release`, and not what is announced. For
+    a byte too many the largest body that is still arriving is refused: whoever stops in the middle
+    of a large one keeps nobody out.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._began: dict[asyncio.Task[Any], float] = {}
-        self._late: set[asyncio.Task[Any]] = set()
-        self._timer: asyncio.TimerHandle | None = None
+    def __init__(self, limit: int, limit_of_all: int) -> None:
+        self._limit = limit
+        self._limit_of_all = limit_of_all
+        self._held = 0
+        self._sizes: dict[bytes, int] = {}
+        self._arriving: dict[bytes, Scope] = {}
 
-    def begin(self, task: "asyncio.Task[Any]") -> None:
-        """From now on, `seconds` are left for the task."""
-        loop = task.get_loop()
-        self._began[task] = loop.time()
-        if self._timer is None:
-            self._timer = loop.call_later(self.seconds, self._sweep, loop)
+    async def read(self, request: bytes, scope: Scope, receive: Receive, announced: bytes) -> bytes:
+        """
+        The whole body. request: its id. announced: its Content-Length as sent, if it was.
 
-    def end(self, task: "asyncio.Task[Any]") -> bool:
-        """The task reads no more; whether it was cancelled for being late."""
-        self._began.pop(task, None)
-        late = task in self._late
-        self._late.discard(task)
-        return late
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        while self._began:
-            task, began = next(iter(self._began.items()))
-            left = began + self.seconds - loop.time()
-            if left > 0:
-                self._timer = loop.call_later(left, self._sweep, loop)
-                return
-            del self._began[task]
-            self._late.add(task)
-            task.cancel()
-
-
-async def read_body(receive: Receive, announced: bytes, limit: int, deadlines: Deadlines) -> bytes:
-    """
-    The whole body. announced: its Content-Length as sent, if it was. limit: in bytes.
-
-    Raises RefusedError: 413 for one over the limit, as soon as that is known; 408 for one that is
-    not whole in time. ClientGoneError: there is nobody to answer.
-    """
-    with suppress(ValueError):
-        if int(announced) > limit:
-            raise _too_large(limit)
-    task = asyncio.current_task()
-    assert task is not None
-    deadlines.begin(task)
-    chunks = []
-    length = 0
-    try:
+        Raises RefusedError: 413 for one over the limit, as soon as that is known; 503 where all
+        together would be too much; what the scope's REFUSAL says. ClientGoneError: there is nobody
+        to answer.
+        """
+        with suppress(ValueError):
+            if (length := int(announced)) > self._limit:
+                raise _too_large(self._limit)
+            if length > HELD_FREELY:
+                self.hold(request, HELD_FREELY + 1, scope)
+        chunks = []
+        length = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
+            if REFUSAL in scope:
+                raise scope.pop(REFUSAL)  # kept, its traceback would hold the chunks
             chunks.append(message.get("body", b""))
             length += len(chunks[-1])
-            if length > limit:
-                raise _too_large(limit)
+            if length > self._limit:
+                raise _too_large(self._limit)
+            if length > HELD_FREELY:
+                self.hold(request, length, scope)
             if not message.get("more_body", False):
+                self._arriving.pop(request, None)
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    except asyncio.CancelledError:
-        if not deadlines.end(task):
-            raise
-        task.uncancel()
-        detail = f"The body was not whole after {deadlines.seconds:g} s. Nothing was applied."
-        raise RefusedError("RC018", f"{detail} Send it again.") from None
-    finally:
-        deadlines.end(task)
+
+    def hold(self, request: bytes, size: int, scope: Scope | None = None) -> None:
+        """
+        Count so many bytes for the request; RefusedError (503) when there is no room for them.
+
+        scope: its own, while its body arrives.
+        """
+        if size <= HELD_FREELY:
+            return
+        self._held += size - self._sizes.get(request, 0)
+        self._sizes[request] = size
+        if scope is not None:
+            self._arriving[request] = scope
+        while self._held > self._limit_of_all:
+            detail = (
+                f"The bodies of all calls together are over the limit of {self._limit_of_all} "
+                "bytes. Nothing was applied. Try again."
+            )
+            refusal = RefusedError("RC030", detail, retry_after=1)
+            largest = max(self._arriving.keys() | {request}, key=self._sizes.__getitem__)
+            other = self._arriving.get(largest)
+            self.release(largest)
+            if largest == request or other is None:
+                raise refusal
+            other[REFUSE](other, refusal)
+
+    def release(self, request: bytes) -> None:
+        """The request is done."""
+        self._held -= self._sizes.pop(request, 0)
+        self._arriving.pop(request, None)
 
 
 async def drain(receive: Receive) -> None:

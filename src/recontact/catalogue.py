@@ -368,8 +368,8 @@ CATALOGUE: Final = _catalogue(
     Entry(
         "RC016",
         "Too many items or values in the request",
-        "The call has more items, or a filter more values, than the server's limit. Nothing was "
-        "applied.",
+        "The call has more items, a filter more values, or the body more elements, than the "
+        "server's limit. Nothing was applied.",
         "Split the call.",
         400,
     ),
@@ -383,7 +383,7 @@ CATALOGUE: Final = _catalogue(
     Entry(
         "RC018",
         "The request took too long",
-        "The body did not arrive whole within the server's limit. Nothing was applied.",
+        "It did not arrive whole within the server's limit. Nothing was applied.",
         "Send the request again.",
         408,
     ),
@@ -400,6 +400,40 @@ CATALOGUE: Final = _catalogue(
         "The body is packed in a way that the server does not unpack.",
         "Send the body plain or as gzip.",
         415,
+    ),
+    Entry(
+        "RC021",
+        "Too many calls",
+        "The calls of the site, with all its keys together, are over the server's limit. Nothing "
+        "was applied.",
+        "Send the call again after the seconds in Retry-After, or more items in fewer calls.",
+        429,
+    ),
+    Entry(
+        "RC022",
+        "Too many calls without a valid key",
+        "From the same address came more calls without a valid key than the server's limit, and "
+        "this one has none either.",
+        "Send a valid key, which is let in at once; try another key after the seconds in "
+        "Retry-After.",
+        429,
+    ),
+    Entry(
+        "RC023",
+        "The request is not valid HTTP",
+        "Its bytes are not HTTP/1.1 as RFC 9112 has it, or could be read as one request or as two. "
+        "Nothing was applied.",
+        "Send it by an HTTP library, with Content-Length or Transfer-Encoding: chunked and not "
+        "both. If one sent it, look at the proxy between.",
+        400,
+    ),
+    Entry(
+        "RC024",
+        "The headers are too large",
+        "The request line and headers, or what stands between the chunks of a body, are over the "
+        "server's limit. Nothing was applied.",
+        "Send fewer and shorter headers; cookies are not needed.",
+        431,
     ),
     Entry(
         "RC030",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from recontact.addresses import Networks
+from recontact.limits import Rate
 from recontact.messages import RecontactError
 
 PREFIX: Final = "RECONTACT_"
@@ -31,11 +33,24 @@ class Config:
     host: str = _setting("127.0.0.1", "the address to listen on")
     port: int = _setting(8000, "the port to listen on; 0 takes a free one", 0, 65_535)
     body_limit: int = _setting(8 * 1024 * 1024, "bytes of a body, also unpacked", 1_024, 2**30)
+    bodies_limit: int = _setting(
+        64 * 1024 * 1024, "bytes of all bodies at a time, at least body_limit", 1_024, 2**36
+    )
     item_limit: int = _setting(1_000, "items in one call", 1, 100_000)
     nesting_limit: int = _setting(32, "levels of a body", 4, 200)
     notes_limit: int = _setting(65_535, "characters of Notes", 255, 2**24)
     request_timeout: float = _setting(20.0, "seconds for a whole request to arrive", 0.1, 3_600)
+    connection_limit: int = _setting(1_000, "connections at a time", 1, 100_000)
     queue_limit: int = _setting(1_024, "calls that may wait for the database", 1, 1_000_000)
+    rate_limit: Rate = _setting(Rate(), "calls of one site, for instance 500/minute")
+    failure_limit: Rate = _setting(
+        Rate(20, "minute"), "calls of one address without a valid key, before 429"
+    )
+    trusted_proxies: Networks = _setting(
+        Networks(), "addresses and networks whose X-Forwarded-For is believed"
+    )
+    journal_days: int = _setting(90, "days that the journal keeps a call", 1, 36_500)
+    journal_size: int = _setting(10 * 2**30, "bytes of bodies that the journal keeps", 0, 2**39)
 
 
 _WRITTEN: Final[dict[Any, tuple[type[int | float], re.Pattern[str]]]] = {
@@ -60,7 +75,13 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path = Pa
     for name, value in flags.items():
         if value is not None:
             values[name] = "--" + name.replace("_", "-"), value
-    return Config(**{name: _read(name, *said) for name, said in values.items()})
+    config = Config(**{name: _read(name, *said) for name, said in values.items()})
+    if config.bodies_limit < config.body_limit:
+        raise SettingError(
+            f"bodies_limit must be at least body_limit, {config.body_limit}; "
+            f"got {config.bodies_limit}."
+        )
+    return config
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -78,6 +99,11 @@ def _read(name: str, said: str, value: Any) -> Any:
         raise SettingError(f"There is no setting {said}. The settings are {', '.join(_SETTINGS)}.")
     if setting.type is str:
         return str(value)
+    if setting.type in (Rate, Networks):
+        try:
+            return setting.type.parse(str(value).strip())
+        except ValueError as error:
+            raise SettingError(f"{said} must be {error}; got {value!r}.") from error
     number = None
     if not isinstance(value, bool) and _WRITTEN[setting.type][1].fullmatch(str(value)):
         number = _WRITTEN[setting.type][0](value)

@@ -1,4 +1,4 @@
-"""How much is let in: calls at a rate, and no more at once than is answered in time."""
+"""How much is let in: calls at a rate, and no more work at once than is done in time."""
 
 import math
 import re
@@ -21,7 +21,7 @@ class Rate:
     @classmethod
     def parse(cls, text: str) -> "Rate":
         """From `500/minute`, or `none`; ValueError says what is expected."""
-        if text == "none":
+        if text in ("none", ""):
             return cls()
         found = re.fullmatch(r"([1-9][0-9]{0,8})/(second|minute|hour)", text)
         if not found:
@@ -32,6 +32,11 @@ class Rate:
         return f"{self.calls}/{self.span}" if self.calls else "none"
 
     @property
+    def words(self) -> str:
+        """As a sentence says it."""
+        return f"{self.calls} calls a {self.span}"
+
+    @property
     def seconds(self) -> int:
         """The length of its span."""
         return _SPANS[self.span]
@@ -39,72 +44,98 @@ class Rate:
 
 class Meter:
     """
-    Lets in a rate of calls for each key: so many at once, and then as they come back, evenly.
+    Lets each key take a rate: all of it at once if it likes, and then as it comes back, evenly.
 
-    elapsed: gives seconds that never go back. The keys that came last are known, MOST of them; one
-    that is forgotten begins anew.
+    elapsed: gives seconds that never go back. Of the keys that came, the last `MOST` are known.
     """
 
     MOST: Final = 10_000
 
     def __init__(self, rate: Rate, elapsed: Callable[[], float]) -> None:
-        self._rate = rate
+        self.rate = rate
         self._elapsed = elapsed
-        # When a key would have all its calls back. One number is enough (GCRA, ITU-T I.371).
+        # When each key has all of its rate back: one number is enough (GCRA, ITU-T I.371). Whoever
+        # took last is at the end.
         self._back_at: dict[Hashable, float] = {}
 
     def take(self, key: Hashable) -> int:
-        """Take a call of `key`: 0, or if there is none left, the whole seconds until there is."""
-        if not self._rate.calls:
+        """Take one: 0, or where none is left, the whole seconds until there is one."""
+        if not self.rate.calls:
             return 0
         now = self._elapsed()
         back_at = max(self._back_at.pop(key, now), now)
-        after = back_at + self._rate.seconds / self._rate.calls
-        wait = after - now - self._rate.seconds
-        is_in = wait < 1e-6  # what adding so many fractions leaves
-        self._back_at[key] = after if is_in else back_at
+        after = back_at + self.rate.seconds / self.rate.calls
+        wait = after - now - self.rate.seconds
+        has_one = wait < 1e-6  # what adding up fractions may leave
+        self._back_at[key] = after if has_one else back_at
         if len(self._back_at) > self.MOST:
             del self._back_at[next(iter(self._back_at))]
-        return 0 if is_in else math.ceil(wait)
+        return 0 if has_one else math.ceil(wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A call's place in a Backlog: its work, all the work with it, and when it came."""
+
+    work: float
+    all_work: float
+    at: float
 
 
 class Backlog:
     """
-    Work in progress, of which no more is let in than is done in `SECONDS`.
+    Work in progress, of which no more is let in than is done in some `SECONDS`.
 
-    How much that is, is learnt from each call: what was in progress when it came, and how long it
-    took (Little's law: what is in progress is the rate by the time that it takes). So it fits a
-    slow machine and a quick one. Any unit will do that says roughly which call is how much work.
+    How much that is it learns from each call: how much was in progress when it came, and how long
+    it took (Little's law: work in progress is its rate by the time it takes). Thus it fits a quick
+    machine and a slow one. The unit of work is anything that grows with what a call costs.
 
-    start: what is let in before anything is learnt.
+    start: how much is let in before anything is learnt.
     """
 
-    SECONDS: Final = 0.75
-    """With what else a call waits for, it is to be answered within a second."""
+    SECONDS: Final = 0.4
+    LATE: Final = 0.6
+    """Seconds after which a call that still waits is better refused."""
 
     def __init__(self, start: float, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
-        self._least, self._most = start / 16, start * 16
+        self._least, self._most = start / 64, start * 4
         self._limit = start
+        self._lowered_at = 0.0
         self._work = 0.0
 
-    def enter(self, work: float) -> tuple[float, float, float]:
-        """Let a call in, or raise RefusedError (503) at once; what it gives is for `leave`."""
-        # One that is large by itself is let in where little else is going on, and then alone.
-        work = min(work, 0.4 * self._limit)
+    def enter(self, work: float) -> Place:
+        """Let a call in, or raise RefusedError (503) at once."""
+        # Of one that is large by itself there may be one at a time, with small ones beside it.
+        work = min(work, 0.6 * self._limit)
         if self._work and self._work + work > self._limit:
-            detail = "The server has too much to do. Nothing was saved. Send it again in a second."
-            raise RefusedError("RC030", detail, retry_after=1)
+            raise _too_busy()
         self._work += work
-        return work, self._work, self._elapsed()
+        return Place(work, self._work, self._elapsed())
 
-    def leave(self, entered: tuple[float, float, float]) -> None:
+    def begin(self, place: Place) -> None:
+        """The call's turn has come: raise RefusedError (503) if that is too late."""
+        if self._elapsed() - place.at > self.LATE:
+            raise _too_busy()
+
+    def leave(self, place: Place) -> None:
         """The call is done: learn from it."""
-        work, all_work, at = entered
-        self._work -= work
-        took = self._elapsed() - at
-        if all_work < self._limit / 2 and took < self.SECONDS:
-            return  # a call that hardly waited says little of how many could
-        could = all_work * min(4, self.SECONDS / took)
-        learnt = self._limit + (could - self._limit) * min(0.125, work / all_work)
-        self._limit = min(max(learnt, self._least), self._most)
+        self._work -= place.work
+        now = self._elapsed()
+        took = now - place.at
+        done_in_time = place.all_work * self.SECONDS / max(took, self.SECONDS / 4)
+        if took > self.SECONDS:
+            # Once for all that waited together: a disk that stalls for a second makes many late,
+            # and says nothing of the next second.
+            if place.at >= self._lowered_at:
+                self._lowered_at = now
+                self._limit = max(min(done_in_time, self._limit), self._limit / 4)
+        elif place.all_work >= self._limit / 2:  # others hardly waited, and do not say how much
+            share = min(1 / 8, place.work / place.all_work)
+            self._limit += (done_in_time - self._limit) * share
+        self._limit = min(max(self._limit, self._least), self._most)
+
+
+def _too_busy() -> RefusedError:
+    detail = "The server has more to do than it can answer in time. Nothing was saved."
+    return RefusedError("RC030", f"{detail} Send the call again after a second.", retry_after=1)

@@ -60,8 +60,15 @@ class _Plain(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
-        facts = " ".join(f"{name}={fact}" for name, fact in _facts_of(record).items())
-        return f"{super().formatMessage(record)} {facts}"
+        return f"{super().formatMessage(record)} {_shown(_facts_of(record))}"
+
+
+def _shown(facts: dict[str, Any]) -> str:
+    """Facts for a terminal, which must not obey what a caller put into a path."""
+    said = " ".join(f"{name}={fact}" for name, fact in facts.items() if fact not in (None, ""))
+    if said.isprintable():
+        return said
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)
 
 
 class RequestLog:
@@ -88,8 +95,7 @@ class RequestLog:
 
 
 def _plain_line(timestamp: datetime, event: str, **facts: Any) -> None:
-    said = " ".join(f"{name}={fact}" for name, fact in facts.items() if fact not in (None, ""))
-    _Quiet(sys.stderr).write(f"{timestamp:%H:%M:%S} {event} {said}\n")
+    _Quiet(sys.stderr).write(f"{timestamp:%H:%M:%S} {event} {_shown(facts)}\n")
 
 
 def request_log() -> Callable[..., None]:

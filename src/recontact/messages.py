@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from recontact.catalogue import CATALOGUE, Message, Severity
 from recontact.fields import Comparison, Element, Shape, ValueOf
 from recontact.model import Site, same
 from recontact.values import TooLongError, WrongValueError, quote_name
+
+MOST_PROBLEMS: Final = 20
+"""Problems of one item or Filter that are answered, or a small call would have a huge answer."""
 
 
 class Format(Enum):
@@ -125,6 +128,8 @@ class Item:
                 )
             else:
                 errors.append(problem.message(self.where))
+                if len(errors) == MOST_PROBLEMS:
+                    break
         return errors, warnings
 
     def missing(self, code: str, key: object, detail: str, site: Site) -> Message:

@@ -325,6 +325,9 @@ _UNSPACED = (
     "[\u3040-\u30ff\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _RUNS = re.compile(f"({_UNSPACED}+)")
+# Over thirty marks in a row, which no language has (UAX #15 §13, "Stream-Safe Text Format"): to
+# put ten thousand in order takes a second, in which no other thread runs.
+_CROWDED = re.compile(r"([^\w\s]{30})[^\w\s]+")
 LONGEST_WORD: Final = 64
 """Characters of a word that count; the rest of what is longer is passed over, in a query too."""
 LONGEST_TEXT: Final = 10_000
@@ -341,6 +344,7 @@ def words(text: str) -> list[str]:
     text = text[:LONGEST_TEXT]
     if text.isascii():
         return [word[:LONGEST_WORD] for word in _ASCII_WORD.findall(text.lower())]
+    text = _CROWDED.sub(r"\1 ", text)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     folded = folded[:LONGEST_TEXT]  # one character may have become eighteen
     plain = "".join(

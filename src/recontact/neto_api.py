@@ -17,15 +17,17 @@ from starlette.types import Receive, Scope, Send
 
 from recontact import actions, gate, wire
 from recontact.actions import Action, Answer, Writing
-from recontact.body import ClientGoneError, Deadlines, drain, read_body, unpacked
+from recontact.addresses import home_of
+from recontact.body import REFUSAL, Bodies, ClientGoneError, drain, unpacked
 from recontact.clock import Clock, new_request_id
 from recontact.config import Config
+from recontact.counting import OTHER, UNKNOWN, Requests
 from recontact.fields import Shape, with_notes_limit
-from recontact.logger import request_log
+from recontact.limits import Backlog, Meter
 from recontact.messages import Call, Format, RefusedError, Reply
 from recontact.model import Dialect, JournalEntry, Key
 from recontact.model import packed as journal_form
-from recontact.store import Store
+from recontact.store import Store, View
 from recontact.values import quote_name
 
 logger = logging.getLogger("recontact")
@@ -33,6 +35,22 @@ logger = logging.getLogger("recontact")
 ENDPOINT: Final = "/do/WS/NetoAPI"
 DECODED_ASIDE: Final = 32_768
 """Bytes from which a body is decoded in a thread: 500 items of XML take 5 ms."""
+HELD: Final = 0.25
+"""
+Seconds for which a connection is not heard after an answer that the server is overloaded.
+
+Whoever asks again at once, on hundreds of connections, would leave no time for what was let in.
+"""
+# The units of work: bytes of a body, packed ones being some eight times as long, and rows that an
+# answer may have. The least of calls costs as much as so many.
+_CALL: Final = 256
+_PACKED: Final = 8
+_READ: Final = 100
+
+
+def is_endpoint(path: str) -> bool:
+    """Whether a path is the API's address: anything may stand before it."""
+    return path.removesuffix("/").endswith(ENDPOINT)
 
 
 _MEDIA_TYPES: Final = {format: name.encode() for format, name in wire.MEDIA_TYPES.items()}
@@ -69,21 +87,26 @@ class Exchange:
         address = scope["client"][0] if scope.get("client") else ""
         return cls(new_request_id(at), at, clock, clock.elapsed(), address, scope["path"], dialect)
 
-    def log(self, line: Callable[..., None]) -> None:
-        """One line a request, without bodies and secrets."""
+    def log(self, line: Callable[..., None], requests: Requests) -> None:
+        """It is over: count it, and write its line, without bodies and secrets."""
+        action = self.action.shape.action if self.action else None
+        items = len(self.call.items) if self.call else 0
+        seconds = self.elapsed()
+        counted = action or (UNKNOWN if is_endpoint(self.path) else OTHER)
+        requests.count(counted, self.ack, self.http_status, items, seconds)
         line(
             event="request",
             timestamp=self.at,
             request_id=self.request_id,
             path=self.path,
-            action=self.action.shape.action if self.action else None,
+            action=action,
             http_status=self.http_status,
             ack=self.ack,
             site=self.key.site.site if self.key else None,
             key=self.key.key_id if self.key else None,
-            items=len(self.call.items) if self.call else 0,
+            items=items,
             bytes=len(self.body),
-            ms=round(self.elapsed() * 1000, 2),
+            ms=round(seconds * 1000, 2),
             address=self.address,
         )
 
@@ -102,6 +125,16 @@ class Exchange:
         """Whether its headers announce a body."""
         length = self.headers.get(b"content-length", b"0")
         return length != b"0" or b"transfer-encoding" in self.headers
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it is answered before its body was read."""
+        return self.has_body and not self.body_read
+
+    @property
+    def is_overload(self) -> bool:
+        """Whether it is refused because there is too much to do."""
+        return self.http_status == 503 and "retry-after" in self.extra
 
     @property
     def root(self) -> str:
@@ -133,14 +166,24 @@ class Exchange:
 
 
 class NetoEndpoint:
-    """The ASGI app of the address; `take` tells it who may come in, as keys come and go."""
+    """
+    The ASGI app of the address; `take` tells it who may come in, as keys come and go.
 
-    def __init__(self, store: Store, config: Config, clock: Clock) -> None:
+    log: told of each request that is over.
+    """
+
+    def __init__(
+        self, store: Store, config: Config, clock: Clock, log: Callable[[Exchange], None]
+    ) -> None:
         self._clock = clock
-        self._line = request_log()
+        self._log = log
         self._store = store
         self._config = config
-        self._deadlines = Deadlines(config.request_timeout)
+        self._bodies = Bodies(config.body_limit, config.bodies_limit)
+        self._calls = Meter(config.rate_limit, clock.elapsed)
+        self._failures = Meter(config.failure_limit, clock.elapsed)
+        self._in_work = Backlog(512 * 1024, clock.elapsed)
+        self._in_reading = Backlog(20_000, clock.elapsed)
         self._limits = wire.Limits(config.item_limit, config.nesting_limit)
         self._actions: dict[str, Action] = {
             name.lower(): replace(action, shape=with_notes_limit(action.shape, config.notes_limit))
@@ -163,11 +206,17 @@ class NetoEndpoint:
         """Answer one HTTP request."""
         exchange = Exchange.begin(scope, self._clock, self._dialect)
         try:
+            await self._serve(exchange, scope, receive, send)
+        finally:
+            self._bodies.release(exchange.id)
+
+    async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
             body = await self._answer(exchange, scope, receive)
         except RefusedError as refusal:
             body = self._refuse(exchange, refusal)
         except (ClientGoneError, asyncio.CancelledError):  # cancelled: the server ends by force
-            exchange.log(self._line)
+            self._log(exchange)
             return
         except Exception:
             facts = {"request_id": exchange.request_id}
@@ -177,13 +226,16 @@ class NetoEndpoint:
                 f"{exchange.request_id}; the server's log has the details."
             )
             body = self._refuse(exchange, RefusedError("RC032", detail))
-        await self._send(exchange, receive, send, body)
-        exchange.log(self._line)
+        await self._send(exchange, send, body)
+        self._log(exchange)
+        await self._finish(exchange, receive, send)
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive) -> bytes:
         exchange.format = _format_wanted(scope["headers"])
         headers, doubled = gate.read_headers(scope["headers"])
         exchange.headers = headers
+        if REFUSAL in scope:
+            raise scope.pop(REFUSAL)
         name = headers.get(b"netoapi_action", b"").decode(errors="replace")
         exchange.action = action = self._actions.get(name.lower())
         if scope["method"] == "OPTIONS":
@@ -193,13 +245,53 @@ class NetoEndpoint:
             raise RefusedError("RC017", method=quote_name(scope["method"]))
         if doubled:
             raise RefusedError("RC004", header=doubled.upper())
-        key = exchange.key = gate.admit(headers, self._keyring, exchange.at)
-        exchange.dialect = key.site.dialect
-        self._store.used(key.key_id, exchange.at)
+        key = self._admit(exchange)
         if action is None:
             raise self._no_action(name)
         gate.may(key, action.right, action.shape.action)
-        call = await self._read_call(exchange, action.shape, receive)
+        announced = headers.get(b"content-length", b"")
+        body = await self._bodies.read(exchange.id, scope, receive, announced)
+        exchange.body_read = True
+        packed = b"content-encoding" in headers
+        place = self._in_work.enter(_CALL + len(body) * (_PACKED if packed else 1))
+        exchange.body = body
+        try:
+            return await self._work(exchange, action, key)
+        finally:
+            self._in_work.leave(place)
+
+    def _admit(self, exchange: Exchange) -> Key:
+        """
+        The key that lets a call in.
+
+        Raises RefusedError: 401; 429 past the rate of its site, or without a valid key past the
+        rate of its address. A valid key is looked for first, so nobody can lock another out.
+        """
+        try:
+            key = gate.admit(exchange.headers, self._keyring, exchange.at)
+        except RefusedError as refusal:
+            if wait := self._failures.take(home_of(exchange.address)):
+                raise RefusedError(
+                    "RC022",
+                    f"This one has none either ({refusal.message.text}), and the limit is "
+                    f"{self._failures.rate.words} from one address. A valid key is let in at once; "
+                    f"try another key after {wait} s.",
+                    retry_after=wait,
+                ) from None
+            raise
+        exchange.key, exchange.dialect = key, key.site.dialect
+        self._store.used(key.key_id, exchange.at)
+        if wait := self._calls.take(key.site.site):
+            raise RefusedError(
+                "RC021",
+                f"The limit is {self._calls.rate.words} for all keys of a site. Nothing was "
+                f"applied. Send the call again after {wait} s, or more items in fewer calls.",
+                retry_after=wait,
+            )
+        return key
+
+    async def _work(self, exchange: Exchange, action: Action, key: Key) -> bytes:
+        call = await self._read_call(exchange, action.shape)
         if call.query is not None:
             gate.may(key, "read", f"{action.shape.action} with a Filter")
         if call.passed_over:
@@ -208,14 +300,8 @@ class NetoEndpoint:
         exchange.http_status, exchange.ack = answer.reply.http_status, answer.reply.ack
         return answer.body
 
-    async def _read_call(self, exchange: Exchange, shape: Shape, receive: Receive) -> Call:
-        body = exchange.body = await read_body(
-            receive,
-            exchange.headers.get(b"content-length", b""),
-            self._config.body_limit,
-            self._deadlines,
-        )
-        exchange.body_read = True
+    async def _read_call(self, exchange: Exchange, shape: Shape) -> Call:
+        body = exchange.body
         packed = exchange.headers.get(b"content-encoding", b"identity").lower()
         if packed not in (b"identity", b"gzip", b"x-gzip"):
             raise RefusedError("RC020", encoding=quote_name(packed.decode(errors="replace")))
@@ -230,6 +316,7 @@ class NetoEndpoint:
 
         aside = len(body) >= DECODED_ASIDE or packed != b"identity"
         exchange.call = call = await asyncio.to_thread(decode) if aside else decode()
+        self._bodies.hold(exchange.id, len(exchange.body))
         return call
 
     async def _run(self, exchange: Exchange, action: Action, call: Call, key: Key) -> Answer:
@@ -242,7 +329,16 @@ class NetoEndpoint:
             work = actions.writing(action, call, key.site, entry, encode, exchange.elapsed)
             return await self._store.submit(work)
         read = actions.reading(action, call, entry, encode, exchange.elapsed)
-        answer = await self._store.view(key.site, read)
+        place = self._in_reading.enter(_READ + (call.query.limit if call.query else 0))
+
+        def read_in_time(view: View) -> Answer:
+            self._in_reading.begin(place)
+            return read(view)
+
+        try:
+            answer = await self._store.view(key.site, read_in_time)
+        finally:
+            self._in_reading.leave(place)
         self._store.note(answer.entry)
         return answer
 
@@ -288,7 +384,7 @@ class NetoEndpoint:
         keys = [exchange.key] if exchange.key else self._keyring.values()
         return bool(origin) and any(origin in key.site.cors_origins for key in keys)
 
-    async def _send(self, exchange: Exchange, receive: Receive, send: Send, body: bytes) -> None:
+    async def _send(self, exchange: Exchange, send: Send, body: bytes) -> None:
         headers = [(b"x-request-id", exchange.request_id.encode())]
         if exchange.http_status != 204:
             headers += [
@@ -302,18 +398,26 @@ class NetoEndpoint:
                 (b"vary", b"Origin"),
             ]
         headers += [(name.encode(), value.encode()) for name, value in exchange.extra.items()]
-        unread = not exchange.body_read and exchange.has_body
-        if unread:
+        if exchange.is_unread:
             headers.append((b"connection", b"close"))
         await send(
             {"type": "http.response.start", "status": exchange.http_status, "headers": headers}
         )
-        await send({"type": "http.response.body", "body": body, "more_body": unread})
-        if unread:
-            # The answer is out. A sender that is still at it must not find the connection reset
-            # before it has read that.
+        more = exchange.is_unread or exchange.is_overload
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _finish(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """The answer is out, whole; let go of a connection that was kept for a reason."""
+        if exchange.is_unread:
+            # A sender that is still at it must not find the connection reset before it has read
+            # the answer.
             await drain(receive)
-            await send({"type": "http.response.body"})
+        elif exchange.is_overload:
+            self._bodies.release(exchange.id)
+            await asyncio.sleep(HELD)
+        else:
+            return
+        await send({"type": "http.response.body"})
 
 
 def _format_wanted(headers: list[tuple[bytes, bytes]]) -> Format:

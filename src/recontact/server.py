@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -13,10 +13,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recontact import actions
+from recontact.addresses import client_address
+from recontact.body import REFUSAL
 from recontact.clock import SYSTEM, Clock
 from recontact.config import Config
+from recontact.counting import Requests
 from recontact.logger import request_log
-from recontact.neto_api import ENDPOINT, Exchange, NetoEndpoint
+from recontact.neto_api import Exchange, NetoEndpoint, is_endpoint
 from recontact.store import Store
 
 logger = logging.getLogger("recontact")
@@ -37,8 +40,14 @@ _SAFE: Final = (
 
 def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
     """The whole server as an ASGI app; its lifespan starts and stops the store."""
-    neto_api = NetoEndpoint(store, config, clock)
     line = request_log()
+    requests = Requests()
+
+    def log(exchange: Exchange) -> None:
+        exchange.log(line, requests)
+
+    neto_api = NetoEndpoint(store, config, clock, log)
+    keys_at = 0.0
     page = _PAGE.replace("ACTIONS", ", ".join(actions.ACTIONS))
 
     async def home(request: Request) -> Response:
@@ -52,12 +61,23 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "the database cannot be written"}, 503)
 
+    def metrics(request: Request) -> Response:
+        """In a thread, where Starlette runs it: it takes some 3 ms."""
+        from recontact.metrics import MEDIA_TYPE, exposition
+
+        return Response(exposition(requests, store.figures(), keys_at), media_type=MEDIA_TYPE)
+
+    async def take_keys() -> None:
+        nonlocal keys_at
+        neto_api.take(await store.keys())
+        keys_at = clock.now().timestamp()
+
     async def lifespan(receive: Receive, send: Send) -> None:
         """Start the store and stop it, as the ASGI server says (ASGI lifespan protocol 2.0)."""
         await receive()
-        store.start()
-        neto_api.take(await store.keys())
-        refreshing = asyncio.create_task(_keep_fresh(neto_api, store))
+        store.start(clock.elapsed)
+        await take_keys()
+        refreshing = asyncio.create_task(_keep_fresh(take_keys))
         await send({"type": "lifespan.startup.complete"})
         with suppress(asyncio.CancelledError):  # the server ends by force
             await receive()
@@ -70,6 +90,7 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
             Route("/", home),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
             Route("/docs", described),
             Route("/docs/{page}", described),
             Route("/openapi.json", described),
@@ -80,11 +101,16 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await lifespan(receive, send)
-        elif not scope["path"].removesuffix("/").endswith(ENDPOINT):
-            await _logged(others, scope, receive, send, clock, line)
+            return
+        if config.trusted_proxies.networks and scope.get("client"):
+            peer, port = scope["client"]
+            address = client_address(peer, scope["headers"], config.trusted_proxies)
+            scope["client"] = address, port
+        if not is_endpoint(scope["path"]) and REFUSAL not in scope:
+            await _logged(others, scope, receive, send, clock, log)
         elif scope["method"] == "GET" and _is_browser(scope):
             about = HTMLResponse(page, 405, {"allow": "POST, OPTIONS"})
-            await _logged(about, scope, receive, send, clock, line)
+            await _logged(about, scope, receive, send, clock, log)
         else:
             await neto_api(scope, receive, send)
 
@@ -119,7 +145,7 @@ async def _logged(
     receive: Receive,
     send: Send,
     clock: Clock,
-    line: Callable[..., None],
+    log: Callable[[Exchange], None],
 ) -> None:
     """Run `app` with an X-Request-Id and what browsers must heed on its answer; log a line."""
     exchange = Exchange.begin(scope, clock)
@@ -137,14 +163,14 @@ async def _logged(
     try:
         await app(scope, receive, noting)
     finally:
-        exchange.log(line)
+        log(exchange)
 
 
-async def _keep_fresh(neto_api: NetoEndpoint, store: Store) -> None:
+async def _keep_fresh(take_keys: Callable[[], Awaitable[None]]) -> None:
     while True:
         await asyncio.sleep(KEYS_EVERY)
         try:
-            neto_api.take(await store.keys())
+            await take_keys()
         except Exception:  # whatever it is, a revoked key must not stay valid after it
             logger.exception("the keys could not be read")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recontact import __version__
-from recontact.cli import keys, sites
+from recontact.cli import db, keys, sites
 from recontact.cli.serve import serve
 from recontact.cli.shared import fail
 from recontact.messages import RecontactError
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command()(serve)
 app.add_typer(keys.app, name="key")
 app.add_typer(sites.app, name="site")
+app.add_typer(db.app, name="db")
 
 
 def main() -> None:

@@ -60,13 +60,21 @@ def serve(**flags: Any) -> None:
     import uvicorn
 
     from recontact import logger
+    from recontact.protocol import allow_files, protocol_class
     from recontact.server import create_app
-    from recontact.store import open_store
+    from recontact.store import JournalLimits, open_store
 
     logger.configure()
+    allow_files(config.connection_limit)
     with (
         closing(
-            open_store(config.database, now=SYSTEM.now, queue_limit=config.queue_limit, serves=True)
+            open_store(
+                config.database,
+                now=SYSTEM.now,
+                queue_limit=config.queue_limit,
+                serves=True,
+                journal=JournalLimits(config.journal_days, config.journal_size),
+            )
         ) as store,
         _listening(config) as listener,
     ):
@@ -89,7 +97,7 @@ def serve(**flags: Any) -> None:
         server = Server(
             uvicorn.Config(
                 create_app(store, config),
-                http="httptools",
+                http=protocol_class(config),
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,

@@ -67,8 +67,9 @@ def call(action, body):
 ```
 
 A call may have up to 1,000 items, 10,000 values of one filter, 32 levels and 8 MiB, also unpacked,
-and must arrive within 20 seconds. Past a limit nothing is applied. These are settings of the
-server, but for the number of values."""
+and must arrive within 20 seconds. A body may have 131,072 elements, where XML's attributes and all
+values of JSON count: more than 1,000 whole customers have. Past a limit nothing is applied. These
+are settings of the server, but for the numbers of values and elements."""
 
 KEYS: Final = """\
 ## Keys

@@ -226,9 +226,19 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "RC015": _of("The limit is 32 levels, and the documented shape has four. Nothing was applied."),
     "RC016": _of("1001 items came, and the limit is 1000. Nothing was applied. Split the call."),
     "RC017": _of(method="PUT"),
-    "RC018": _of("The body was not whole after 20 s. Nothing was applied. Send it again."),
+    "RC018": _of("The request was not whole after 20 s. Nothing was applied. Send it again."),
     "RC019": _of("The limit is 8388608 bytes. Nothing was applied. Split the call."),
     "RC020": _of(encoding="br"),
+    "RC021": _of(
+        "The limit is 500 calls a minute for all keys of a site. Nothing was applied. Send the "
+        "call again after 1 s, or more items in fewer calls."
+    ),
+    "RC022": _of(
+        "This one has none either (Invalid API key), and the limit is 20 calls a minute from one "
+        "address. A valid key is let in at once; try another key after 3 s."
+    ),
+    "RC023": _of("Invalid header token. Nothing was applied. Send it by an HTTP library."),
+    "RC024": _of("The limit is 32768 bytes and 100 headers. Nothing was applied."),
     "RC030": _of(),
     "RC031": _of(),
     "RC032": _of(

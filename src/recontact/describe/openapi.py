@@ -75,11 +75,13 @@ STATUSES: Final = {
     408: "The request did not arrive in time.",
     413: "The body is too large.",
     415: "The body is packed in a way that is not known.",
+    429: "Too many calls in too short a time.",
+    431: "The headers are too large.",
     500: "A defect of the server.",
     503: "Not saved, or it is not known whether it was.",
 }
 """What each HTTP status means."""
-_MAY_WAIT: Final = 503
+_MAY_WAIT: Final = (429, 503)
 _MEDIA_TYPES: Final = {"application/json": Format.JSON, "text/xml": Format.XML}
 
 
@@ -196,7 +198,7 @@ def _refused(status: int) -> Schema:
     """The answer of that HTTP status, with the messages that it can have."""
     entries = [entry for entry in CATALOGUE.values() if entry.http_status == status]
     texts = "".join(f"\n- {entry.code}: {entry.text}" for entry in entries)
-    waits = ["Retry-After"] if status == _MAY_WAIT else []
+    waits = ["Retry-After"] if status in _MAY_WAIT else []
     json_answers = [reference("Refusal"), reference("LiveRefusal")]
     return {
         "description": f"{STATUSES[status]}\n{texts}",

@@ -3,16 +3,30 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from recontact.model import JournalEntry, Key, Site
 from recontact.store.errors import AddressError, DatabaseError
+from recontact.store.figures import Figures
 from recontact.store.queries import MOST_TEXT, View
+from recontact.store.retention import JournalLimits
 from recontact.store.transaction import Transaction, Work
 
-__all__ = ["MOST_TEXT", "DatabaseError", "Store", "Transaction", "View", "Work", "open_store"]
+__all__ = [
+    "MOST_TEXT",
+    "DatabaseError",
+    "Figures",
+    "JournalLimits",
+    "Store",
+    "Transaction",
+    "View",
+    "Work",
+    "file_of",
+    "open_store",
+]
 
 T = TypeVar("T")
 
@@ -39,11 +53,17 @@ class Store(Protocol):
 
     async def can_write(self) -> bool: ...
 
+    def figures(self) -> Figures:
+        """How it stands; from any thread, and at no cost to those who write."""
+        ...
+
     def begin(self) -> AbstractContextManager[Connection]:
         """A transaction for the command line, beside a server that may run on the same database."""
         ...
 
-    def start(self) -> None: ...
+    def start(self, elapsed: Callable[[], float]) -> None:
+        """Begin to write. elapsed: gives seconds that never go back; commits are timed by it."""
+        ...
 
     async def stop(self) -> None:
         """Finish what was accepted, and write what could wait."""
@@ -55,19 +75,31 @@ class Store(Protocol):
 
 
 def open_store(
-    url: str, *, now: Callable[[], datetime], queue_limit: int = 1_024, serves: bool = False
+    url: str,
+    *,
+    now: Callable[[], datetime],
+    queue_limit: int = 1_024,
+    serves: bool = False,
+    journal: JournalLimits | None = None,
 ) -> Store:
     """
     The store at `url` (`sqlite:///FILE`), made or migrated if need be.
 
     now: gives the time of each write. queue_limit: how many calls may wait. serves: hold it as
-    its one server. Raises DatabaseError.
+    its one server. journal: what is to be kept of it; None: all. Raises DatabaseError.
     """
     from recontact.store.sqlite import SqliteStore
 
+    return SqliteStore(
+        file_of(url), now=now, queue_limit=queue_limit, serves=serves, journal=journal
+    )
+
+
+def file_of(url: str) -> Path:
+    """The file that the address `sqlite:///FILE` names. Raises AddressError."""
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path or path.startswith(":"):
         raise AddressError(
             f"The database {url} is not one that recontact can open: give sqlite:///FILE."
         )
-    return SqliteStore(path, now=now, queue_limit=queue_limit, serves=serves)
+    return Path(path)

@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry
 from recontact.store.checkpoints import Checkpoints
+from recontact.store.figures import Commits
 from recontact.store.transaction import Driver, Group, Statements, Work
-from recontact.store.writer import LockedError, Outcome, Writer
+from recontact.store.writer import LockedError, Outcome, Writer, name_of
 
 logger = logging.getLogger("recontact")
 
@@ -34,6 +36,9 @@ IDLE: Final = 0.5
 """Seconds after which, with nothing to do, what may wait is written."""
 PATIENCE: Final = 5.0
 """Seconds to wait for another process that writes, the command line for instance."""
+UNREADY: Final = 5.0
+"""Seconds for which a call that was not saved says that none can be; a probe may find the little
+room that it needs on a disk that is full for all others."""
 PROBE_KEPT: Final = 0.2
 """Seconds for which the outcome of a probe holds: many who ask must not hold up the writes."""
 FEED_STEP: Final = 128
@@ -100,6 +105,39 @@ class Batch:
                 future.set_result(result)
 
 
+class Entries:
+    """
+    Entries of the journal that wait until something is written, for calls that changed nothing.
+
+    After a batch that was not saved there are fewer of them in the next, half as many each time,
+    and their bodies are lost: they must neither be what a full disk has no room for, nor what fills
+    the memory.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[JournalEntry] = deque(maxlen=ENTRIES_KEPT)
+        self._most = ENTRIES_KEPT
+
+    def add(self, entry: JournalEntry) -> None:
+        """One more; past ENTRIES_KEPT the oldest is lost."""
+        self._waiting.append(entry)
+
+    def take(self, least: int) -> list[JournalEntry]:
+        """Those to write with the next batch. least: so many, whatever happened before."""
+        most = min(max(self._most, least), len(self._waiting))
+        return [self._waiting.popleft() for _ in range(most)]
+
+    def saved(self) -> None:
+        """The batch is on disk: give more again."""
+        self._most = min(2 * self._most + 1, ENTRIES_KEPT)
+
+    def not_saved(self, taken: list[JournalEntry]) -> None:
+        """The batch is not on disk: keep for later what it was to have."""
+        self._most = len(taken) // 2
+        lines = [replace(one, request_body=None, packed=0) for one in taken]
+        self._waiting = deque([*lines, *self._waiting], maxlen=ENTRIES_KEPT)
+
+
 def _is_light(work: Work[Any]) -> bool:
     """Whether a work can be run on the event loop, by a connection that only reads."""
     return work.weight <= LIGHT_WEIGHT and not work.queries
@@ -143,18 +181,21 @@ class Committer:
         self._ahead: Batch | None = None
         self._committing: Batch | None = None
         self._reading: Any = None
-        self._entries: deque[JournalEntry] = deque(maxlen=ENTRIES_KEPT)
+        self._entries = Entries()
         self._used: dict[int, datetime] = {}
         self._use_written = now()
         self._feed_failed = 0  # times, one after the other
         self._feed_from = 0.0  # by the loop's clock: not before
+        self._unready_until = 0.0  # by the loop's clock
         self._probe: asyncio.Future[bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # asking costs a system call each time
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self.commits = Commits()
 
-    def start(self) -> None:
-        """Start, on the running event loop."""
+    def start(self, elapsed: Callable[[], float]) -> None:
+        """Start, on the running event loop. elapsed: gives seconds, and commits are timed by it."""
+        self._elapsed = elapsed
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._commit_all())
         if self._checkpoints is not None:
@@ -192,9 +233,19 @@ class Committer:
             loop.call_soon(self._run_ahead)
         return await future
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait until they are saved."""
+        return self._waiting
+
+    @property
+    def unseen(self) -> int:
+        """How many changed logs the index of the search has yet to see."""
+        return self._writer.noted
+
     def note(self, entry: JournalEntry) -> None:
         """Write an entry of the journal later."""
-        self._entries.append(entry)
+        self._entries.add(entry)
 
     def used(self, key_id: int, at: datetime) -> None:
         """Write later when a key was last used."""
@@ -209,10 +260,19 @@ class Committer:
             )
         return await asyncio.shield(self._probe)
 
+    async def write_aside(self, write: Callable[[Driver], T]) -> T:
+        """Write what no call waits for, between two batches."""
+        async with self._turn:
+            result = await self._aside(partial(self._writer.write_aside, write))
+        self._wal_grew = True
+        return result
+
     def _forget_probe(self) -> None:
         self._probe = None
 
     async def _try(self) -> bool:
+        if asyncio.get_running_loop().time() < self._unready_until:
+            return False
         try:
             async with self._turn:
                 await self._aside(self._writer.probe)
@@ -303,7 +363,8 @@ class Committer:
         """Wait for something to do; meanwhile the index of the search sees what changed."""
         self._wake.clear()
         try:
-            noted = self._writer.noted
+            can_feed = asyncio.get_running_loop().time() >= self._feed_from
+            noted = self._writer.noted if can_feed else 0
             soon = FEED_SOON if noted >= FEED_STEP else FEED_AFTER if noted else IDLE
             async with asyncio.timeout(soon):
                 await self._wake.wait()
@@ -341,6 +402,9 @@ class Committer:
                 continue
             self._wal_grew = False
             try:
+                if not checkpoints.is_on_disk:
+                    async with self._turn:
+                        await loop.run_in_executor(self._copying, checkpoints.begin_again)
                 pages = 0
                 for _ in range(CHECKPOINT_COPIES):
                     began = loop.time()
@@ -360,19 +424,30 @@ class Committer:
 
     async def _commit(self, batch: Batch) -> None:
         """Commit a batch with what could wait, which is kept for later when it is not saved."""
-        entries, self._entries = self._entries, deque(maxlen=ENTRIES_KEPT)
+        entries = self._entries.take(
+            least=ENTRIES_KEPT if self._stopping else 0 if batch.works else 1
+        )
         used = self._used_lately()
         if not (batch.works or entries or used):
             return
         try:
             await self._commit_together(batch, entries, used)
+            self._entries.saved()
+            if batch.works:
+                self._unready_until = 0.0
         except Exception as error:
             self._run_again(batch)
             self._used = used | self._used
             if isinstance(error, RefusedError):
-                facts = {"why": str(error), "calls": len(batch.works)}
-                logger.error("a batch was not saved", extra={"facts": facts})
-                self._entries.extendleft(reversed(entries))
+                is_unknown = error.message.code == "RC031"
+                event = "outcome of a batch unknown" if is_unknown else "a batch was not saved"
+                cause = name_of(error.__cause__)
+                facts = {"why": str(error), "cause": cause, "calls": len(batch.works)}
+                logger.error(event, extra={"facts": facts})
+                self.commits.failed += 1
+                self._entries.not_saved(entries)
+                if batch.works:
+                    self._unready_until = asyncio.get_running_loop().time() + UNREADY
                 batch.fail(error)
             else:
                 await self._commit_one_by_one(batch, entries)
@@ -387,6 +462,10 @@ class Committer:
                 outcomes += alone.outcomes
             except Exception as error:
                 outcomes.append((None, error))
+                if isinstance(error, RefusedError) and error.message.code == "RC030":
+                    # It would be the same for all that are left, and each may wait for a lock.
+                    outcomes += [(None, error)] * (len(batch.works) - len(outcomes))
+                    break
         batch.outcomes = outcomes
         try:
             await self._commit_together(Batch(), entries, {})
@@ -409,7 +488,8 @@ class Committer:
                 if not self._wrote_ahead(batch, entries, used):
                     self._run_again(batch)
                     await self._aside(partial(self._write_aside, batch, entries, used))
-                await self._aside(self._writer.commit)
+                seconds = await self._aside(self._timed_commit)
+                self.commits.add(seconds, len(batch.works), batch.weight)
                 self._wal_grew = True
             except LockedError:
                 detail = "Another process holds the database. Nothing was saved. Send it again."
@@ -442,6 +522,12 @@ class Committer:
         group = Group(driver, self._statements)
         batch.outcomes = self._writer.run(batch.works, group)
         self._writer.write(group, entries, used)
+
+    def _timed_commit(self) -> float:
+        """Commit; how many seconds that took, without the way to the thread and back."""
+        began = self._elapsed()
+        self._writer.commit()
+        return self._elapsed() - began
 
     async def _aside(self, run: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine, update
 
@@ -14,6 +14,8 @@ from recontact.store import search
 from recontact.store.checkpoints import checkpoint
 from recontact.store.tables import KEY_USES, site, to_seconds
 from recontact.store.transaction import Driver, Group, Statements, Transaction, Work
+
+T = TypeVar("T")
 
 Outcome = tuple[Any, BaseException | None]
 """What became of a work: its result, or the error that it raised."""
@@ -69,7 +71,7 @@ class Writer:
             (version,) = driver.execute("PRAGMA data_version").fetchone()
         except self._error as error:
             self.drop()
-            if _name_of(error).startswith("SQLITE_BUSY"):
+            if name_of(error).startswith("SQLITE_BUSY"):
                 raise LockedError from error
             raise self._told(error) from error
         alone, self._version = version == self._version, version
@@ -117,7 +119,7 @@ class Writer:
             self._pooled.driver_connection.execute("COMMIT").close()
         except BaseException as error:
             self.drop()
-            if _name_of(error) == "SQLITE_FULL":
+            if name_of(error) == "SQLITE_FULL":
                 raise self._told(error) from error
             raise RefusedError("RC031") from error
 
@@ -143,6 +145,19 @@ class Writer:
             raise self._told(error) from error
         self.commit()
 
+    def write_aside(self, write: Callable[[Driver], T]) -> T:
+        """Write what no call waits for, in a transaction of its own."""
+        driver, alone = self.begin(patience=0)
+        if not alone:
+            self._version = -1  # whoever else wrote since the last group is still to be noticed
+        try:
+            result = write(driver)
+        except BaseException as error:
+            self.drop()
+            raise self._told(error) from error
+        self.commit()
+        return result
+
     def feed(self, most: int) -> int:
         """Let the index of the search see up to `most` logs that changed; how many it saw."""
         if self._pooled is not None and self._index_is_fit and not self._is_any_noted():
@@ -163,7 +178,7 @@ class Writer:
             self.noted = max(0, self.noted - seen) or search.count_noted(rows)
         except BaseException as error:
             self.drop()
-            if _name_of(error).startswith("SQLITE_CORRUPT"):  # told to forget what it has not
+            if name_of(error).startswith("SQLITE_CORRUPT"):  # told to forget what it has not
                 self._index_is_fit = False
             raise self._told(error) from error
         self.commit()
@@ -199,7 +214,7 @@ class Writer:
 _CAUSES: Final = {
     "SQLITE_BUSY": "another process holds it",
     "SQLITE_CANTOPEN": "its file cannot be opened",
-    "SQLITE_CORRUPT": "its file is damaged",
+    "SQLITE_CORRUPT": "its file is damaged, or its disk cannot be read",
     "SQLITE_FULL": "its disk is full",
     "SQLITE_IOERR": "its disk fails",
     "SQLITE_LOCKED": "another call holds it",
@@ -210,11 +225,11 @@ _CAUSES: Final = {
 }
 
 
-def _name_of(error: BaseException) -> str:
+def name_of(error: BaseException | None) -> str:
     """SQLite's name for an error, the driver's own or SQLAlchemy's around it."""
     return str(getattr(getattr(error, "orig", error), "sqlite_errorname", ""))
 
 
 def why_not_now(error: BaseException) -> str | None:
     """Why the database cannot do its work now; None for an error that is a defect of ours."""
-    return _CAUSES.get("_".join(_name_of(error).split("_")[:2]))
+    return _CAUSES.get("_".join(name_of(error).split("_")[:2]))

@@ -1,7 +1,8 @@
 """JSON as calls and answers are written in it: strict RFC 8259, of a doubled name the last."""
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -10,13 +11,24 @@ from recontact.values import NumberText
 
 _decoder = msgspec.json.Decoder(float_hook=NumberText)
 _LEVELS = (dict, list)
+_BOM: Final = b"\xef\xbb\xbf"
+
+# So many values outside of texts, each behind one of , [ {. Possessive: it goes through once.
+_VALUES: Final = rb'(?:[^",\[{]*+(?:"(?:[^"\\]++|\\.)*+"[^",\[{]*+)*+[,\[{]){%d}+'
 
 
-def decode(body: bytes, nesting: int) -> Any:
-    """The object that `body` is, as dicts, lists, text, ints, bools, None and NumberText."""
-    body = body.removeprefix(b"\xef\xbb\xbf")
+def decode(body: bytes, nesting: int, values: int) -> Any:
+    """
+    The object that `body` is, as dicts, lists, text, ints, bools, None and NumberText.
+
+    values: members and elements, empty ones too. Raises RefusedError past either limit, and for
+    what is no JSON.
+    """
+    if _has_more(body, values):
+        detail = f"The limit is {values} values. Nothing was applied. Split the call."
+        raise RefusedError("RC016", detail)
     try:
-        tree = _decoder.decode(body)
+        tree = decode_quickly(body)
     except RecursionError:
         raise RefusedError.too_deep(nesting) from None
     except ValueError:
@@ -31,15 +43,30 @@ def decode(body: bytes, nesting: int) -> Any:
     return tree
 
 
+def decode_quickly(body: bytes) -> Any:
+    """What `body` is; ValueError where msgspec cannot read it. No limit is looked at."""
+    return _decoder.decode(body.removeprefix(_BOM))
+
+
 def encode(root: str, answer: dict[str, Any]) -> bytes:
     """One object; JSON has no root, so the action's name is not in it."""
     return msgspec.json.encode(answer)
 
 
+def _has_more(body: bytes, most: int) -> bool:
+    """Whether there are more values than `most`, before any is made."""
+    # `1,` is the shortest; so few bodies are looked at closely.
+    if len(body) <= 2 * most:
+        return False
+    if body.count(b",") + body.count(b"[") + body.count(b"{") <= most:
+        return False
+    return bool(re.match(_VALUES % (most + 1), body, re.DOTALL))
+
+
 def _decode_slowly(body: bytes, nesting: int) -> Any:
     try:
         return json.loads(
-            body.decode(),
+            body.removeprefix(_BOM).decode(),
             parse_constant=_refuse_constant,
             parse_float=NumberText,
             parse_int=lambda digits: int(digits) if len(digits) < 20 else NumberText(digits),

@@ -1,6 +1,7 @@
 """What the journal keeps of a body: everything, but for passwords."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from recontact.messages import Format, RefusedError
@@ -13,72 +14,82 @@ _IN_JSON = re.compile(
     rb'("password"\s*+:\s*+)(?:"(?:[^"\\]++|\\.)*+"|[-+.\d][-+.\w]*+|true|false)', re.IGNORECASE
 )
 _LEFT_IN_JSON = re.compile(rb'"password"\s*+:\s*+(?!"\*\*\*"|null)', re.IGNORECASE)
-# A letter of a name may be written as an escape.
-_LETTER = re.compile(rb"\\u00([4-7][0-9a-f])", re.IGNORECASE)
+# Any letter of the name may be written as an escape.
+_ESCAPED = re.compile(
+    b"".join(rb"(?:%c|\\u00(?:%x|%x))" % (c, c, c - 32) for c in _WORD), re.IGNORECASE
+)
 
 # Its start tag may declare a namespace, and say that it is nil; another attribute may be a value.
 _ATTRIBUTE = rb"""\s++(?:xmlns(?::[^<>\s=]++)?+|[^<>\s=:]++:nil)\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+')"""
-_START = rb"<(?:[^<>\s/:]++:)?+password(?:" + _ATTRIBUTE + rb")*+\s*+"
+_START = rb"(?:[^<>\s/:]++:)?+password(?:" + _ATTRIBUTE + rb")*+\s*+"
+# It begins with its one `<`, at which the search goes from one to the next.
 _IN_XML = re.compile(
-    rb"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|(" + _START + rb">)"
-    rb"(?:[^<]++|<!\[CDATA\[.*?\]\]>)++",
+    rb"<(?:!--.*?-->|\?.*?\?>|!\[CDATA\[.*?\]\]>|(" + _START + rb">)"
+    rb"(?:[^<]++|<!\[CDATA\[.*?\]\]>)++)",
     re.IGNORECASE | re.DOTALL,
 )
 _LEFT_IN_XML = re.compile(
-    rb"(?!" + _START + rb"(?:/>|>(?:\*\*\*)?+</))<(?:[^<>\s/:]++:)?+password"
-    rb"|[\s:]password\s*+=\s*+[\"']",
-    re.IGNORECASE,
+    rb"<(?!" + _START + rb"(?:/>|>(?:\*\*\*)?+</))(?:[^<>\s/:]++:)?+password", re.IGNORECASE
 )
+_LEFT_IN_ATTRIBUTE = re.compile(rb"[\s:]password\s*+=\s*+[\"']", re.IGNORECASE)
 
 
 def without_passwords(body: bytes, format: Format | None, nesting: int) -> bytes | None:
     """
     `body` with `***` for each password in it; None where it is not certain that none is left.
 
-    Certain is: nothing else in it is a password by its name, and read again it is the same call.
-    `body` itself where the word does not occur, which takes no time.
+    body: of a call that was decoded, so within the limits. Certain is: nothing else in it is a
+    password by its name, and read again it is the same call. `body` itself where the word does not
+    occur, which takes no time.
     """
     if format is Format.JSON:
-        plain = body
-        if b"\\u00" in body:
-            plain = _LETTER.sub(lambda found: bytes([int(found[1], 16)]), body)
-        if _WORD not in plain.lower():
+        if b"\\u00" in body and any(b"\\" in found[0] for found in _ESCAPED.finditer(body)):
+            return None
+        if _WORD not in body.lower():
             return body
-        return _certain(
-            body, _IN_JSON.sub(rb'\1"***"', body), plain != body, _LEFT_IN_JSON, nesting
-        )
+        blanked = _IN_JSON.sub(rb'\1"***"', body)
+        if _LEFT_IN_JSON.search(blanked):
+            return None
+        return blanked if _is_same(body, blanked, jsonwire.decode_quickly) else None
     if format is Format.XML:
-        is_wide = b"\0" in body
         if _WORD not in body.lower().replace(b"\0", b""):
             return body
-        blanked = _IN_XML.sub(lambda found: found[1] + b"***" if found[1] else found[0], body)
-        return _certain(body, blanked, is_wide, _LEFT_IN_XML, nesting)
+        if b"\0" in body:  # UTF-16
+            return None
+        blanked = _blanked_xml(body)
+        if _LEFT_IN_XML.search(blanked) or _LEFT_IN_ATTRIBUTE.search(blanked):
+            return None
+        same = _is_same(body, blanked, lambda one: xmlwire.decode(one, nesting, len(one)))
+        return blanked if same else None
     return body
 
 
-def _certain(
-    body: bytes, blanked: bytes, is_odd: bool, left: re.Pattern[bytes], nesting: int
-) -> bytes | None:
-    """`blanked`, if it is the same call as `body` and no password is left in it."""
-    if is_odd or left.search(blanked):
-        return None
-    decode = jsonwire.decode if left is _LEFT_IN_JSON else _decode_xml
+def _blanked_xml(body: bytes) -> bytes:
+    parts = []
+    at = 0
+    for found in _IN_XML.finditer(body):
+        if found[1]:  # comments and the like are not kept apart: a body may have a million
+            parts += [body[at : found.end(1)], b"***"]
+            at = found.end()
+    return b"".join([*parts, body[at:]])
+
+
+def _is_same(body: bytes, blanked: bytes, decode: Callable[[bytes], Any]) -> bool:
+    """Whether both are the same call but for its passwords. One tree at a time: each is large."""
     try:
-        same = _blank(decode(body, nesting)) == _blank(decode(blanked, nesting))
-    except RefusedError:
-        return None
-    return blanked if same else None
+        return _hash(decode(body)) == _hash(decode(blanked))
+    except (RefusedError, ValueError):
+        return False
 
 
-def _decode_xml(body: bytes, nesting: int) -> Any:
-    return xmlwire.decode(body, nesting)[1]
-
-
-def _blank(tree: Any) -> Any:
-    """A decoded body with nothing for each password that has a value."""
+def _hash(tree: Any) -> int:
+    """The hash of a decoded body without its passwords."""
     if isinstance(tree, dict):
-        return {
-            name: None if name.lower() == "password" else _blank(value)
+        parts = [
+            (name, None if name.lower() == "password" else _hash(value))
             for name, value in tree.items()
-        }
-    return [_blank(one) for one in tree] if isinstance(tree, list) else tree
+        ]
+        return hash((dict, *parts))
+    if isinstance(tree, list | tuple):
+        return hash((list, *map(_hash, tree)))
+    return hash((type(tree), tree))

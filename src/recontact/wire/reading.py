@@ -5,7 +5,16 @@ from typing import Any, Final
 
 from recontact.catalogue import CATALOGUE, Message
 from recontact.fields import Comparison, Field, Fields, Filter, Nested, Shape
-from recontact.messages import Call, Condition, Format, Item, Problem, Query, RefusedError
+from recontact.messages import (
+    MOST_PROBLEMS,
+    Call,
+    Condition,
+    Format,
+    Item,
+    Problem,
+    Query,
+    RefusedError,
+)
 from recontact.model import words
 from recontact.values import ABSENT, Repeated, WrongValueError, describe, quote, quote_name
 
@@ -146,10 +155,6 @@ def _require(name: str, field: Field, item: Item) -> None:
     elif not any(problem.element == name for problem in item.problems):
         text = f"is missing: send it, as {field.wire.type.documented}"
         item.problems.append(Problem("CL001", name, field.key, text))
-
-
-MOST_PROBLEMS: Final = 20
-"""Problems of one Filter that are answered: each names all filters, and a body holds thousands."""
 
 
 def _read_query(filters: list[Any], shape: Shape, call: Call, most_values: int) -> Query:

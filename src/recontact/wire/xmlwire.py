@@ -1,12 +1,12 @@
 """XML as calls and answers are written in it: no DTD, no entities, no namespaces, no attributes."""
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from lxml import etree
 
 from recontact.messages import RefusedError
-from recontact.values import Repeated, quote
+from recontact.values import Repeated, quote, quote_name
 
 # What the declaration may name, by the codec that reads it. The Neto samples say utf-8 (seed).
 _CODECS = {
@@ -17,20 +17,41 @@ _CODECS = {
     "ascii": "ascii",
     "iso-8859-1": "latin-1",
 }
+_BLANKS: Final = b" \t\r\n"  # XML 1.0 §2.3
 _DECLARATION_LENGTH = 256  # no more is looked at: a search that may go to and fro must be short
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"'][^>]*\?>")
-_DECLARATION_TEXT = re.compile(r"\s*<\?xml\s[^>]*\?>")
 
+# What may stand before the root, up to a DOCTYPE.
+_DOCTYPE = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
+
+# A start tag, or what is none and may have many of its characters. Each alternative takes what it
+# looked at, closed or not, or a hostile body would be looked through again and again.
+_START_TAG = re.compile(
+    rb"<!--(?:.*?-->|.*)|<!\[CDATA\[(?:.*?\]\]>|.*)|<\?(?:.*?\?>|.*)"
+    rb"""|(<[^!?/](?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)""",
+    re.DOTALL,
+)
+
+LONGEST_NAMESPACE: Final = 1_000
+"""Characters of a namespace: lxml makes each element's name with it, so millions would be copied
+for each of thousands of elements."""
 
 # How .NET and Java write null (XML Schema 1.0 §2.6.2): as in JSON, it leaves things as they are.
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 
-def decode(body: bytes, nesting: int) -> tuple[str, Any]:
-    """The root's name, and the document as dicts, `Repeated` lists and text."""
+def decode(body: bytes, nesting: int, elements: int) -> tuple[str, Any]:
+    """
+    The root's name, and the document as dicts, `Repeated` lists and text.
+
+    elements: attributes count too. Raises RefusedError past either limit, and for what is no XML.
+    """
     body = _in_utf8(body)
-    if _has_doctype(body):
+    if _DOCTYPE.match(body):
         raise RefusedError("RC013")
+    if _has_more(body, elements):
+        detail = f"The limit is {elements} elements and attributes. Nothing was applied."
+        raise RefusedError("RC016", f"{detail} Split the call.")
     # A parser for each call (2 us of 16): it can be used from any thread without a lock.
     parser = etree.XMLParser(
         encoding="utf-8",
@@ -49,7 +70,8 @@ def decode(body: bytes, nesting: int) -> tuple[str, Any]:
             raise RefusedError.too_deep(nesting) from None
         # libxml2 says the line in the middle, lxml once more at the end.
         what, _, column = (error.msg or "").rpartition(", line ")
-        detail = f"{re.sub(' line [0-9]+', '', what)}, line {column}: mend the body there."
+        what = " ".join(re.sub(" line [0-9]+", "", what).split())
+        detail = f"{quote_name(what)}, line {column}: mend the body there."
         raise RefusedError("RC011", detail) from None
     return _local_name(root), _tree(root, 1, nesting)
 
@@ -75,9 +97,27 @@ def _tree(element: etree._Element, level: int, nesting: int) -> Any:
 
 def _local_name(element: etree._Element) -> str:
     tag = element.tag
-    if not isinstance(tag, str):  # an entity that is none of the five
-        raise RefusedError("RC011", "An entity beyond the five of XML 1.0: write the character.")
-    return tag.rpartition("}")[2].rpartition(":")[2]
+    if tag[0] != "{":
+        return tag
+    if len(tag) > LONGEST_NAMESPACE:
+        detail = f"A namespace is longer than {LONGEST_NAMESPACE} characters: leave it out."
+        raise RefusedError("RC011", detail)
+    return tag.rpartition("}")[2]
+
+
+def _has_more(body: bytes, most: int) -> bool:
+    """Whether there are more elements and attributes than `most`, before any is made."""
+    # `<a/>` is the shortest, and each has a `<` or a `=`; so few bodies are looked at closely.
+    if len(body) <= 4 * most:
+        return False
+    if body.count(b"<") - body.count(b"</") + body.count(b"=") <= most:
+        return False
+    for tag in _START_TAG.finditer(body):
+        if tag[1]:
+            most -= 1 + tag[1].count(b"=")
+            if most < 0:
+                return True
+    return False
 
 
 def _in_utf8(body: bytes) -> bytes:
@@ -89,7 +129,7 @@ def _in_utf8(body: bytes) -> bytes:
     not in the declared one.
     """
     if body.startswith(b"\xef\xbb\xbf"):
-        return body[3:].lstrip()
+        return body[3:].lstrip(_BLANKS)
     declared = "UTF-16"
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         codec = "utf-16"
@@ -113,27 +153,7 @@ def _in_utf8(body: bytes) -> bytes:
             f"The byte at {error.start + 1} is not in the body's encoding {quote(declared)}: send "
             "the body in UTF-8, or name its encoding in the XML declaration.",
         ) from None
-    if codec == "utf-8":
-        return body.lstrip()
-    head, rest = text[:_DECLARATION_LENGTH], text[_DECLARATION_LENGTH:]
-    return (_DECLARATION_TEXT.sub("", head, count=1) + rest).strip().encode()
-
-
-def _has_doctype(body: bytes) -> bool:
-    """Whether a DOCTYPE stands before the root; read by hand, so that no parser meets it."""
-    at = 0
-    while True:
-        while body[at : at + 1].isspace():
-            at += 1
-        if body.startswith(b"<?", at):
-            end = body.find(b"?>", at)
-        elif body.startswith(b"<!--", at):
-            end = body.find(b"-->", at + 4)
-        else:
-            return body.startswith(b"<!", at)
-        if end < 0:
-            return False  # never closed: the parser will say so
-        at = body.index(b">", end) + 1
+    return body.lstrip(_BLANKS) if codec == "utf-8" else text.strip(_BLANKS.decode()).encode()
 
 
 # A carriage return is written as a reference, or the reader would take it for a line feed

@@ -1,7 +1,6 @@
 """Migrations: Alembic brings a database to the schema of `tables`, all of it or nothing."""
 
 import shutil
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from recontact.store.copying import copy
 from recontact.store.errors import DatabaseError
 
 
@@ -30,12 +30,7 @@ def upgrade_sqlite(engine: Engine, path: Path, found: str | None) -> None:
     leaves the file as it was, when it is of a newer recontact or there is no room for the copy.
     """
     if found is not None:
-        scripts = ScriptDirectory.from_config(config())
-        if found not in {script.revision for script in scripts.walk_revisions()}:
-            raise DatabaseError(
-                f"The database {path} has schema {found}, which this recontact does not know: "
-                "it was written by a newer one. Upgrade recontact."
-            )
+        refuse_unknown(found, path)
         with engine.connect() as connection:
             connection.rollback()
             _keep_copy(connection.connection.dbapi_connection, path, found)
@@ -44,13 +39,26 @@ def upgrade_sqlite(engine: Engine, path: Path, found: str | None) -> None:
         command.upgrade(config(connection), "head")
 
 
+def refuse_unknown(found: str, path: Path) -> None:
+    """DatabaseError, when the schema of the file at `path` is of a newer recontact."""
+    scripts = ScriptDirectory.from_config(config())
+    if found not in {script.revision for script in scripts.walk_revisions()}:
+        raise DatabaseError(
+            f"The database {path} has schema {found}, which this recontact does not know: "
+            "it was written by a newer one. Upgrade recontact."
+        )
+
+
+def copy_before(path: Path, found: str) -> Path:
+    """Where the file at `path` is kept as it was at revision `found`, before it is upgraded."""
+    return path.with_name(f"{path.name}.before-upgrade-from-{found}")
+
+
 def _keep_copy(source: Any, path: Path, found: str) -> None:
-    copy = path.with_name(f"{path.name}.before-upgrade-from-{found}")
     size, free = path.stat().st_size, shutil.disk_usage(path.parent).free
     if free < 2 * size:
         raise DatabaseError(
             f"There is no room to keep a copy of {path} before its schema is changed: "
             f"{size:,} bytes are needed twice and {free:,} are free. Make room and start again."
         )
-    with closing(type(source)(str(copy))) as target:
-        source.backup(target)
+    copy(source, copy_before(path, found), replace=True)
