@@ -30,6 +30,9 @@ LIGHT_WEIGHT: Final = 16
 """Items up to which a call is run on the event loop: some 1 ms."""
 AHEAD_WEIGHT: Final = 256
 """Items at which a batch that is run on the event loop is full."""
+HALVED: Final = 8
+"""Calls from which a batch takes half of those that wait: the others are run while it commits. Were
+it all of them, there would be nothing to run meanwhile, and nothing to commit while they run."""
 ENTRIES_KEPT: Final = 10_000
 """Entries of calls that changed nothing, waiting to be written; past it the oldest are lost."""
 IDLE: Final = 0.5
@@ -227,11 +230,14 @@ class Committer:
         future: asyncio.Future[T] = loop.create_future()
         self._waiting += 1
         self._works.append((work, future))
+        self._run_ahead_soon(loop)
+        return await future
+
+    def _run_ahead_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Once for all calls of this turn of the event loop: they are run together."""
         if not self._scheduled:
-            # Once for all calls of this turn of the event loop: they are run together.
             self._scheduled = True
             loop.call_soon(self._run_ahead)
-        return await future
 
     @property
     def waiting(self) -> int:
@@ -300,8 +306,10 @@ class Committer:
             logger.exception("calls cannot be run ahead")
             return
         ahead, fresh = self._ahead, Batch()
+        most = self._waiting if self._waiting < HALVED else (self._waiting + 1) // 2
+        most -= len(ahead.works)
         while self._works and _is_light(self._works[0][0]):
-            if ahead.weight + fresh.weight >= AHEAD_WEIGHT:
+            if ahead.weight + fresh.weight >= AHEAD_WEIGHT or len(fresh.works) >= most:
                 break
             fresh.add(*self._works.popleft())
         if ahead.group is not None:
@@ -344,6 +352,8 @@ class Committer:
                 await self._rest()
             batch = self._committing = self._ahead or Batch()
             self._ahead = None
+            if batch.group is not None and self._works:
+                self._run_ahead_soon(asyncio.get_running_loop())
             while batch.group is None and self._works and batch.weight < BATCH_WEIGHT:
                 batch.add(*self._works.popleft())
             try:
