@@ -68,6 +68,7 @@ def is_refused(answer: Answer, code: str) -> bool:
     description = answer.errors[0]["Description"]
     assert len(description) < 400
     assert description.isprintable()
+    assert "\\u000a" not in description
     assert any(way in description for way in ("mend the body", ": send ", ". Send ", ": name "))
     return True
 
@@ -432,6 +433,19 @@ def test_no_doctype_is_read(shared: Neto, canary: Canary, doctype: str, packed: 
     assert canary.sang() == set()
 
 
+@pytest.mark.parametrize(
+    "before", ["\ufeff\ufeff", "\ufeff \ufeff", "\ufeff\x00", "<!-->\ufeff-->"]
+)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_no_doctype_is_read_behind_what_a_parser_may_skip(
+    shared: Neto, canary: Canary, codec: str, before: str
+) -> None:
+    document = before + put(DOCTYPES["system, a pipe"], canary) + PLAIN_XML
+
+    assert shared.post(ADD, document.encode(codec)).status == 400
+    assert canary.sang() == set()
+
+
 @pytest.mark.parametrize("codec", [codec for codec in hostile.ENCODINGS if codec != "utf-8"])
 def test_no_doctype_is_read_in_an_encoding_of_its_own(
     shared: Neto, canary: Canary, codec: str
@@ -617,8 +631,11 @@ def test_an_item_with_many_problems_is_not_applied(shared: Neto) -> None:
 
 # -- memory and time -------------------------------------------------------------------------------
 
-FACTOR = 16
-"""The limit of a body times this is what one may take while it is decoded, beside itself."""
+FACTOR, CROWDED = 12, 16
+"""
+The limit of a body times this is what one may take while it is decoded, beside itself; times the
+other where it has as many elements as may be, each as large as there is room for.
+"""
 
 
 def test_no_body_takes_much_memory_or_time() -> None:
@@ -629,12 +646,15 @@ def test_no_body_takes_much_memory_or_time() -> None:
 
     measured = [json.loads(line) for line in run.stdout.splitlines()]
     assert [name for name, _, _ in measured] == list(WORST)
-    assert [one for one in measured if one[1] > FACTOR * LIMIT / MIB or one[2] > 2] == []
+    for name, grown, seconds in measured:
+        crowded = "all that may be" in name or "passwords" in name
+        assert grown < (CROWDED if crowded else FACTOR) * LIMIT / MIB, name
+        assert seconds < 2, name
 
 
 ALIVE = 2.0
 """Seconds within which a server answers that it is alive, whatever it is given to chew."""
-SERVED = 640
+SERVED = 512
 """MiB that a server takes at most while eight of the worst come at once, again and again."""
 
 
@@ -645,7 +665,12 @@ def peak(process: int) -> int:
 
 
 def test_eight_of_the_worst_at_once_leave_a_server_alive_and_small(tmp_path: Path) -> None:
-    names = ["XML, elements", "XML, all that may be", "XML, a text and a password", "JSON, objects"]
+    names = [
+        "XML, elements in elements",
+        "XML, all that may be",
+        "XML, a text and a password",
+        "JSON, objects",
+    ]
     answers: list[Answer] = []
     waits: list[float] = []
 
@@ -681,13 +706,15 @@ def test_eight_of_the_worst_at_once_leave_a_server_alive_and_small(tmp_path: Pat
     assert max(waits) < ALIVE
 
 
-def test_ten_thousand_marks_on_a_letter_take_no_second_to_search() -> None:
+def test_ten_thousand_marks_on_a_letter_are_no_work_for_the_search() -> None:
     """Python puts marks in order by looking at all before each, and no thread runs meanwhile."""
+    text = "a" + "\u0300" * 5_000 + "\u0316" * 4_990 + " b"
     began = time.process_time()
+    for _ in range(20):
+        assert words(text) == ["a", "b"]
+    assert time.process_time() - began < 1
 
-    assert words("a" + "\u0316\u0300" * 4_900 + " b") == ["a", "b"]
     assert words("e\u0301" * 5_000) == ["e" * 64]  # one on each is how people write
-    assert time.process_time() - began < 0.3
 
 
 # -- any bytes -------------------------------------------------------------------------------------
