@@ -20,7 +20,10 @@ from conftest import RECONTACT, Neto, Output, clean_environ
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "THIRD_PARTY.md", "docs/why.md")]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "THIRD_PARTY.md")),
+    *(ROOT / "docs" / name for name in ("why.md", "security.md", "performance.md")),
+]
 
 URL = "http://127.0.0.1:8000"
 SERVE, TEST, EXPORT = "make serve", "make test", "export KEY=rk_…"
@@ -240,3 +243,18 @@ def test_each_decision_has_a_date_and_what_was_refused() -> None:
         title, text = decision.split("\n", 1)
         assert re.match(r"\n\d{4}-\d\d-\d\d\. ", text), title
         assert "Refused: " in text.replace("\n", " "), title
+
+
+def test_each_promise_names_tests_that_are_there() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    promises = [
+        line for line in page.splitlines() if line.startswith("| ") and "shown by" not in line
+    ]
+    assert len(promises) > 15
+    for promise in promises:
+        shown_by = promise.rsplit(" | ", 1)[1]
+        named = re.findall(r"`(tests/\w+\.py)(?:::(\w+))?`", shown_by)
+        assert named or "tests/" in shown_by, promise
+        for file, test in named:
+            assert (ROOT / file).is_file(), file
+            assert not test or f"def {test}(" in (ROOT / file).read_text(), test

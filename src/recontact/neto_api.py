@@ -182,7 +182,7 @@ class NetoEndpoint:
         self._bodies = Bodies(config.body_limit, config.bodies_limit)
         self._calls = Meter(config.rate_limit, clock.elapsed)
         self._failures = Meter(config.failure_limit, clock.elapsed)
-        self._in_work = Backlog(512 * 1024, clock.elapsed)
+        self._in_work = Backlog(768 * 1024, clock.elapsed)
         self._in_reading = Backlog(20_000, clock.elapsed)
         self._limits = wire.Limits(config.item_limit, config.nesting_limit)
         self._actions: dict[str, Action] = {
