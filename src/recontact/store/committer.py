@@ -413,8 +413,7 @@ class Committer:
             self._wal_grew = False
             try:
                 if not checkpoints.is_on_disk:
-                    async with self._turn:
-                        await loop.run_in_executor(self._copying, checkpoints.begin_again)
+                    await asyncio.shield(self._in_turn(self._copying, checkpoints.begin_again))
                 pages = 0
                 for _ in range(CHECKPOINT_COPIES):
                     began = loop.time()
@@ -422,8 +421,7 @@ class Committer:
                     if loop.time() - began < CHECKPOINT_SHORT:
                         break
                 if pages >= WAL_PAGES:
-                    async with self._turn:
-                        await self._aside(self._writer.checkpoint)
+                    await asyncio.shield(self._in_turn(self._thread, self._writer.checkpoint))
                 is_well = True
             except Exception as error:
                 checkpoints.drop()
@@ -431,6 +429,11 @@ class Committer:
                 if is_well:  # once, and not five times a second
                     logger.error("the WAL grows", extra={"facts": {"why": str(error)}})
                 is_well = False
+
+    async def _in_turn(self, thread: ThreadPoolExecutor, run: Callable[[], None]) -> None:
+        """Shielded by whoever may be cancelled: the turn lasts as long as the thread is at it."""
+        async with self._turn:
+            await asyncio.get_running_loop().run_in_executor(thread, run)
 
     async def _commit(self, batch: Batch) -> None:
         """Commit a batch with what could wait, which is kept for later when it is not saved."""

@@ -18,7 +18,7 @@ from recontact.store.writer import why_not_now
 
 _MOVED: Final = 200
 """Pages that one step of `compact` gives back: some 3 ms in which nobody else can write."""
-_PAUSE: Final = 0.01
+_PAUSE: Final = 0.02
 """Seconds between two steps, in which others can."""
 
 
