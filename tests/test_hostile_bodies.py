@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -887,3 +887,11 @@ def _passwords(body: bytes) -> list[str]:
             object_pairs_hook=lambda pairs: [look(name, value) for name, value in pairs],
         )
     return found
+
+
+def test_a_larger_limit_of_bodies_lets_more_elements_in(serve: Callable[..., Any]) -> None:
+    body = b"<UpdateCustomerLog>" + b"<a/>" * 200_000 + b"</UpdateCustomerLog>"
+    with serve(body_limit=8 * 2**20) as neto:
+        assert neto.post("UpdateCustomerLog", body).codes == ["RC016"]
+    with serve(body_limit=16 * 2**20) as neto:
+        assert neto.post("UpdateCustomerLog", body).codes == ["CL020"]

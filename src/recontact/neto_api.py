@@ -184,7 +184,8 @@ class NetoEndpoint:
         self._failures = Meter(config.failure_limit, clock.elapsed)
         self._in_work = Backlog(768 * 1024, clock.elapsed)
         self._in_reading = Backlog(20_000, clock.elapsed)
-        self._limits = wire.Limits(config.item_limit, config.nesting_limit)
+        elements = max(wire.Limits().elements, config.body_limit // 64)  # that of 8 MiB, or more
+        self._limits = wire.Limits(config.item_limit, config.nesting_limit, elements=elements)
         self._actions: dict[str, Action] = {
             name.lower(): replace(action, shape=with_notes_limit(action.shape, config.notes_limit))
             for name, action in actions.ACTIONS.items()
