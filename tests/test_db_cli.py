@@ -394,6 +394,16 @@ def test_a_restore_overwrites_nothing(backup: Path, place: Path, there: str) -> 
     assert names(place.parent) == {old.name}
 
 
+def test_a_backup_that_may_only_be_read_is_restored_to_be_written(
+    backup: Path, place: Path
+) -> None:
+    backup.chmod(0o440)
+
+    done(place, "restore", backup)
+
+    assert place.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_restore_under_a_server_is_refused(backup: Path, place: Path) -> None:
     with claim(place):
         assert f"served already, by process {os.getpid()}" in refused(place, "restore", backup)

@@ -529,6 +529,26 @@ def padded(length: int, where: str) -> bytes:
     return made.replace(b"PAD", b"x" * each)
 
 
+@pytest.mark.parametrize("path", [PATH, "/healthz"])
+def test_a_long_body_earns_no_long_trailer(shared: Neto, path: str) -> None:
+    with connected(shared) as raw:
+        raw.send(request(CHUNKED, start=f"POST {path} HTTP/1.1") + chunked(b"x" * 2**21)[:-2])
+        with suppress(ConnectionError):  # it is let go before all of it is sent
+            raw.send(b"X: ")
+            for _ in range(64):
+                raw.send(b"c" * 2**17)
+                time.sleep(0.002)
+            pytest.fail("8 MiB of a trailer were taken")
+    assert shared.http.get("/healthz").status_code == 200
+
+
+def test_too_much_of_accept_is_refused_as_any_header(shared: Neto) -> None:
+    with connected(shared) as raw:
+        raw.send(sized(FIND, "Accept: application/json" + "," * 40_000))
+        over = raw.answer()
+        assert (over.status, over.codes) == (431, ["RC024"])
+
+
 @pytest.mark.parametrize("where", ["target", "header", "headers"])
 @pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "in pieces"])
 def test_headers_may_have_so_many_bytes(shared: Neto, where: str, apart: bool) -> None:

@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import FORMATS, KEY, Neto, Served, served
+from conftest import FORMATS, KEY, Neto, Served, clean_environ, served
 
 from recontact.store import committer, keys
 
@@ -377,3 +378,27 @@ def test_reads_past_the_queue_are_refused_at_once(serve: Callable[..., Any]) -> 
     assert (refused.status, refused.codes) == (503, ["RC030"])
     assert int(refused.headers["Retry-After"]) > 0
     assert after.status == 200
+
+
+def test_a_server_that_cannot_read_its_keys_does_not_start(database: Path) -> None:
+    """It would serve on, and let nobody in."""
+    program = (
+        "from recontact.store.sqlite import SqliteStore\n"
+        "def keys(self): raise OSError('no keys to be had')\n"
+        "SqliteStore.keys = keys\n"
+        "from recontact.cli import main\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", program, "serve", "--port", "0"]
+    ended = subprocess.run(
+        [*command, "--database", f"sqlite:///{database}"],
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert ended.returncode == 1
+    assert "listens on" not in ended.stdout
+    assert "no keys to be had" in ended.stderr
+    assert "could not start" in ended.stderr

@@ -260,6 +260,9 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             if self._overhead > HEAD_LIMIT:
                 self.refuse(_too_large())
+            # What one read had to spare is not for the next: a trailer could live on it, as long
+            # as a multiple of the body, and each of its parts is copied whole when one more comes.
+            self._overhead = max(self._overhead, 0)
             self._note()
 
     def on_message_begin(self) -> None:
@@ -354,7 +357,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _take_stand_in(self) -> None:
         """Read a request that can be refused in place of one that cannot be read, or not yet."""
-        accept = [(n, v) for n, v in self.headers or [] if n == b"accept"]
+        # In short: what is refused may be the very length or number of these.
+        headers = self.headers or []
+        json = any(n == b"accept" and b"application/json" in v.lower() for n, v in headers)
+        accept = [(b"accept", b"application/json")] if json else []
         method = self.parser.get_method()
         self.parser = _new_parser(self)
         self.parser.feed_data(

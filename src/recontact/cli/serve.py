@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import Field, fields
 from datetime import timedelta
 from inspect import Parameter, Signature
@@ -91,6 +91,8 @@ def serve(**flags: Any) -> None:
 
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
+                if self.should_exit:
+                    return
                 print(f"recontact {__version__} listens on {url} and keeps {config.database}")
                 print(_welcome(url, first_key, config), flush=True)
 
@@ -98,6 +100,7 @@ def serve(**flags: Any) -> None:
             uvicorn.Config(
                 create_app(store, config),
                 http=protocol_class(config),
+                lifespan="on",  # "auto" would serve on, without a key, after a start that failed
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
@@ -111,7 +114,10 @@ def serve(**flags: Any) -> None:
         gc.set_threshold(20_000, 20, 20)
         # The commit's thread asks for the interpreter's lock once a batch: 5 ms is long for that.
         sys.setswitchinterval(0.0005)
-        server.run(sockets=[listener])
+        with suppress(SystemExit):  # uvicorn's, after a start that failed
+            server.run(sockets=[listener])
+    if not server.started:
+        fail("The server could not start; the line above says why.")
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def copy(
         (page_size,) = source.execute("PRAGMA page_size").fetchone()
         (_, _, path) = source.execute("PRAGMA database_list").fetchone()
         with _becoming(to, replace) as (made, held):
-            made.chmod(Path(path).stat().st_mode & 0o777)
+            made.chmod(Path(path).stat().st_mode & 0o777 | 0o600)  # a backup may be read-only
             if (free := shutil.disk_usage(made.parent).free) < pages * page_size:
                 raise DatabaseError(
                     f"There is no room for {to}: {pages * page_size:,} bytes are needed and "
