@@ -598,6 +598,17 @@ def test_after_a_disk_that_stalled_once_small_calls_are_let_in_as_before(hands: 
         backlog.enter(1_300)
 
 
+def test_calls_that_are_slow_alone_leave_room_for_others(hands: Hands) -> None:
+    backlog = Backlog(512 * 1024, hands)
+    for work in (500, 8 * 2**20) * 5:
+        place = backlog.enter(work)
+        hands.at += 0.8
+        backlog.leave(place)
+
+    for _ in range(32):
+        backlog.enter(1_300)
+
+
 def test_a_few_that_ask_again_and_again_for_more_than_it_seems_are_bounded() -> None:
     """Each call costs 100 times what was thought, so 400 never come near the first limit."""
     server = Simulated(speed=400, start=10_000)

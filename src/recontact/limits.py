@@ -126,8 +126,8 @@ class Backlog:
         done_in_time = place.all_work * self.SECONDS / max(took, self.SECONDS / 4)
         if took > self.SECONDS:
             # Once for all that waited together: a disk that stalls for a second makes many late,
-            # and says nothing of the next second.
-            if place.at >= self._lowered_at:
+            # and says nothing of the next second. One that was alone waited for nobody.
+            if place.at >= self._lowered_at and place.all_work > place.work:
                 self._lowered_at = now
                 self._limit = max(min(done_in_time, self._limit), self._limit / 4)
         elif place.all_work >= self._limit / 2:  # others hardly waited, and do not say how much
