@@ -305,6 +305,31 @@ def serving(path: Path, clock: TestClock, **settings: Any) -> Iterator[Neto]:
             assert not thread.is_alive()
 
 
+@contextmanager
+def readers_held(neto: Neto, number: int = 4) -> Iterator[None]:
+    """So many readers, all unless told otherwise, are busy with something else."""
+    finish = threading.Event()
+    reading = threading.Barrier(number + 1)
+
+    def read_slowly(_view: Any) -> None:
+        reading.wait(10)
+        finish.wait(10)
+
+    async def hold() -> None:
+        with neto.store.begin() as connection:
+            site = keys.find_site(connection, None)
+        await asyncio.gather(*(neto.store.view(site, read_slowly) for _ in range(number)))
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))
+    thread.start()
+    reading.wait(10)
+    try:
+        yield
+    finally:
+        finish.set()
+        thread.join(10)
+
+
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()

@@ -1,5 +1,6 @@
 """How much is let in: a site's rate, wrong keys of an address, and whose address that is."""
 
+import asyncio
 import itertools
 import math
 import re
@@ -635,6 +636,35 @@ def test_after_a_stall_it_learns_again_what_it_can_do() -> None:
     server.run(0.5, 10, load=2)
 
     assert server.room() > 0.8 * 2_500 * Backlog.SECONDS
+
+
+def test_large_calls_take_turns_and_wait_no_longer_than_is_promised(hands: Hands) -> None:
+    async def take_turns() -> list[str]:
+        backlog = Backlog(1_000, hands)
+        seen = []
+
+        async def call(name: str, work: float, seconds: float) -> None:
+            try:
+                place = await backlog.turn(work)
+            except RefusedError as refusal:
+                seen.append(f"{name} {refusal.message.code}")
+                return
+            seen.append(name)
+            await asyncio.sleep(seconds)
+            backlog.leave(place)
+
+        await asyncio.gather(
+            call("first", 8_000, 0.05),
+            call("second", 600, 3 * Backlog.SECONDS),
+            call("small", 100, 0.05),
+            call("third", 9_000, 0),
+        )
+        await call("fourth", 9_000, 0)
+        return seen
+
+    seen = asyncio.run(take_turns())
+
+    assert seen == ["first", "small", "second", "third RC030", "fourth"]
 
 
 def test_of_calls_larger_than_all_there_may_be_one_with_small_ones_beside_it(

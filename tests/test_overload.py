@@ -1,6 +1,5 @@
 """Overload: what is let in is answered in time, the rest is refused at once, and it passes."""
 
-import asyncio
 import gzip
 import json
 import shutil
@@ -14,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import KEY, Answer, Neto, Served, another_site, json_call, served
+from conftest import KEY, Answer, Neto, Served, another_site, json_call, readers_held, served
 from flooding import NUMBER, Load, flood, request
 from test_http import connected
 
 from recontact.limits import Backlog, Rate
 from recontact.neto_api import HELD
-from recontact.store import keys
 from recontact.store.sqlite import driver
 
 LOGS = 10_000
@@ -232,6 +230,15 @@ def test_a_body_that_is_not_let_in_is_not_decoded(neto: Neto) -> None:
     assert {answer.status for answer in refused} == {503}
 
 
+def test_two_calls_that_are_larger_than_what_is_let_in_are_both_answered(neto: Neto) -> None:
+    """One after the other."""
+    body = json_call(json.dumps({"Unknown": "x" * 4_000_000, "Notes": "chairs"}))
+    with ThreadPoolExecutor(2) as aside:
+        answers = list(aside.map(lambda _: neto.post(ADD, body), range(2)))
+
+    assert [answer.status for answer in answers] == [200, 200]
+
+
 def test_a_packed_body_counts_as_what_may_be_in_it(neto: Neto) -> None:
     packed = gzip.compress(batch(1_000), 1)
     assert 50_000 < len(packed) < 90_000
@@ -240,31 +247,6 @@ def test_a_packed_body_counts_as_what_may_be_in_it(neto: Neto) -> None:
 
     assert len(refused) >= 6
     assert {answer.status for answer in refused} == {503}
-
-
-@contextmanager
-def readers_held(neto: Neto) -> Iterator[None]:
-    """Every reader is busy with something else."""
-    finish = threading.Event()
-    reading = threading.Barrier(5)
-
-    def read_slowly(_view: Any) -> None:
-        reading.wait(10)
-        finish.wait(10)
-
-    async def hold() -> None:
-        with neto.store.begin() as connection:
-            site = keys.find_site(connection, None)
-        await asyncio.gather(*(neto.store.view(site, read_slowly) for _ in range(4)))
-
-    thread = threading.Thread(target=lambda: asyncio.run(hold()))
-    thread.start()
-    reading.wait(10)
-    try:
-        yield
-    finally:
-        finish.set()
-        thread.join(10)
 
 
 def test_reads_that_wait_are_bounded_by_the_rows_they_may_answer(neto: Neto) -> None:
@@ -289,6 +271,20 @@ def test_reads_that_wait_are_bounded_by_the_rows_they_may_answer(neto: Neto) -> 
     assert set(refused) == {503}
     assert 7 <= len(refused) < 10
     assert answers.count(200) == 11 - len(refused)
+
+
+def test_reads_that_wait_for_a_reader_leave_room_for_writes(neto: Neto) -> None:
+    threads = [threading.Thread(target=lambda: neto.get(LogIDAfter=0)) for _ in range(4)]
+    with readers_held(neto):
+        for thread in threads:
+            thread.start()
+        time.sleep(2 * Backlog.SECONDS)
+    for thread in threads:
+        thread.join(10)
+
+    refused, _ = post_all(neto, [batch(1_000)] * 3)
+
+    assert not refused
 
 
 def test_a_read_whose_turn_comes_too_late_is_refused(neto: Neto) -> None:

@@ -1,6 +1,5 @@
 """The server itself: health, other addresses, and what it does when something is broken."""
 
-import asyncio
 import os
 import resource
 import socket
@@ -16,9 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import FORMATS, KEY, Neto, Served, clean_environ, served
+from conftest import FORMATS, KEY, Neto, Served, clean_environ, readers_held, served
 
-from recontact.store import committer, keys
+from recontact.store import committer
 
 # Files of a server of this process are opened with its own SQLite, never with another one.
 from recontact.store.sqlite import driver
@@ -315,27 +314,9 @@ def test_keys_are_taken_up_again_after_they_could_not_be_read(server: Served) ->
 
 
 def test_slow_reads_do_not_keep_a_revoked_key_valid(neto: Neto) -> None:
-    finish = threading.Event()
-    reading = threading.Barrier(5)
-
-    def slow_read(_view: Any) -> None:
-        reading.wait(10)
-        finish.wait(10)
-
-    async def read_slowly() -> None:
-        with neto.store.begin() as connection:
-            site = keys.find_site(connection, None)
-        await asyncio.gather(*(neto.store.view(site, slow_read) for _ in range(4)))
-
-    thread = threading.Thread(target=lambda: asyncio.run(read_slowly()))
-    thread.start()
-    reading.wait(10)  # every reader is held
-    try:
+    with readers_held(neto):
         behind_its_back(neto.path, "UPDATE key SET revoked_at = 1")
         neto.wait_for(lambda: neto.post("Nothing").status == 401, 2)
-    finally:
-        finish.set()
-        thread.join(10)
 
 
 def test_a_connection_that_is_dropped_amid_a_body_leaves_no_trace(server: Served) -> None:
@@ -353,26 +334,8 @@ def test_a_connection_that_is_dropped_amid_a_body_leaves_no_trace(server: Served
 
 def test_reads_past_the_queue_are_refused_at_once(serve: Callable[..., Any]) -> None:
     with serve(queue_limit=1) as neto:
-        finish = threading.Event()
-        reading = threading.Event()
-
-        def slow_read(_view: Any) -> None:
-            reading.set()
-            finish.wait(10)
-
-        async def read_slowly() -> None:
-            with neto.store.begin() as connection:
-                site = keys.find_site(connection, None)
-            await neto.store.view(site, slow_read)
-
-        thread = threading.Thread(target=lambda: asyncio.run(read_slowly()))
-        thread.start()
-        reading.wait(10)
-        try:
+        with readers_held(neto, 1):
             refused = neto.get(LogIDAfter=0)
-        finally:
-            finish.set()
-            thread.join(10)
         after = neto.get(LogIDAfter=0)
 
     assert (refused.status, refused.codes) == (503, ["RC030"])

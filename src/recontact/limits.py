@@ -1,8 +1,10 @@
 """How much is let in: calls at a rate, and no more work at once than is done in time."""
 
+import asyncio
 import math
 import re
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,8 +95,8 @@ class Backlog:
     start: how much is let in before anything is learnt.
     """
 
-    SECONDS: Final = 0.4
-    LATE: Final = 0.6
+    SECONDS: Final = 0.3
+    LATE: Final = 0.45
     """Seconds after which a call that still waits is better refused."""
 
     def __init__(self, start: float, elapsed: Callable[[], float]) -> None:
@@ -103,6 +105,25 @@ class Backlog:
         self._limit = start
         self._lowered_at = 0.0
         self._work = 0.0
+        self._turn = asyncio.Lock()
+
+    async def turn(self, work: float) -> Place:
+        """
+        Let a call in, or raise RefusedError (503).
+
+        That is at once, unless the call is so large that two of its size have no room: then it
+        waits for its turn, some `SECONDS` at most.
+        """
+        if work <= self._limit / 2:
+            return self.enter(work)
+        try:
+            async with asyncio.timeout(self.SECONDS), self._turn:
+                while True:
+                    with suppress(RefusedError):
+                        return self.enter(work)
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise _too_busy() from None
 
     def enter(self, work: float) -> Place:
         """Let a call in, or raise RefusedError (503) at once."""

@@ -9,14 +9,16 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
 from recontact import actions, gate, wire
-from recontact.actions import Action, Answer, Writing
+from recontact.actions import Action, Answer, Reading, Writing
 from recontact.addresses import home_of
 from recontact.body import REFUSAL, Bodies, ClientGoneError, drain, unpacked
 from recontact.clock import Clock, new_request_id
@@ -32,6 +34,8 @@ from recontact.values import quote_name
 
 logger = logging.getLogger("recontact")
 
+T = TypeVar("T")
+
 ENDPOINT: Final = "/do/WS/NetoAPI"
 DECODED_ASIDE: Final = 32_768
 """Bytes from which a body is decoded in a thread: 500 items of XML take 5 ms."""
@@ -41,10 +45,9 @@ Seconds for which a connection is not heard after an answer that the server is o
 
 Whoever asks again at once, on hundreds of connections, would leave no time for what was let in.
 """
-# The units of work: bytes of a body, packed ones being some eight times as long, and rows that an
-# answer may have. The least of calls costs as much as so many.
+# The units of work: bytes of a body, unpacked, and rows that an answer may have. The least of calls
+# costs as much as so many.
 _CALL: Final = 256
-_PACKED: Final = 8
 _READ: Final = 100
 
 
@@ -182,8 +185,10 @@ class NetoEndpoint:
         self._bodies = Bodies(config.body_limit, config.bodies_limit)
         self._calls = Meter(config.rate_limit, clock.elapsed)
         self._failures = Meter(config.failure_limit, clock.elapsed)
-        self._in_work = Backlog(768 * 1024, clock.elapsed)
+        self._in_work = Backlog(512 * 1024, clock.elapsed)
         self._in_reading = Backlog(20_000, clock.elapsed)
+        # One: two would take turns at the interpreter, and the memory of both.
+        self._decoding = ThreadPoolExecutor(1, "recontact-decode")
         elements = max(wire.Limits().elements, config.body_limit // 64)  # that of 8 MiB, or more
         self._limits = wire.Limits(config.item_limit, config.nesting_limit, elements=elements)
         self._actions: dict[str, Action] = {
@@ -253,13 +258,20 @@ class NetoEndpoint:
         announced = headers.get(b"content-length", b"")
         body = await self._bodies.read(exchange.id, scope, receive, announced)
         exchange.body_read = True
-        packed = b"content-encoding" in headers
-        place = self._in_work.enter(_CALL + len(body) * (_PACKED if packed else 1))
+        if b"content-encoding" in headers:
+            body = await self._unpacked(exchange, body)
+        place = await self._in_work.turn(_CALL + len(body))
         exchange.body = body
         try:
-            return await self._work(exchange, action, key)
+            call = await self._read_call(exchange, action.shape, key)
+            if isinstance(action, Writing):
+                answer = await self._write(exchange, action, call, key)
         finally:
             self._in_work.leave(place)
+        if not isinstance(action, Writing):
+            answer = await self._read(exchange, action, call, key)
+        exchange.http_status, exchange.ack = answer.reply.http_status, answer.reply.ack
+        return answer.body
 
     def _admit(self, exchange: Exchange) -> Key:
         """
@@ -291,44 +303,40 @@ class NetoEndpoint:
             )
         return key
 
-    async def _work(self, exchange: Exchange, action: Action, key: Key) -> bytes:
-        call = await self._read_call(exchange, action.shape)
-        if call.query is not None:
-            gate.may(key, "read", f"{action.shape.action} with a Filter")
-        if call.passed_over:
-            exchange.extra["recontact-passed-over"] = _passed_over(call)
-        answer = await self._run(exchange, action, call, key)
-        exchange.http_status, exchange.ack = answer.reply.http_status, answer.reply.ack
-        return answer.body
-
-    async def _read_call(self, exchange: Exchange, shape: Shape) -> Call:
-        body = exchange.body
-        packed = exchange.headers.get(b"content-encoding", b"identity").lower()
-        if packed not in (b"identity", b"gzip", b"x-gzip"):
+    async def _unpacked(self, exchange: Exchange, body: bytes) -> bytes:
+        packed = exchange.headers[b"content-encoding"].lower()
+        if packed == b"identity":
+            return body
+        if packed not in (b"gzip", b"x-gzip"):
             raise RefusedError("RC020", encoding=quote_name(packed.decode(errors="replace")))
+        body = await self._aside(partial(unpacked, body, self._config.body_limit))
+        self._bodies.hold(exchange.id, len(body))
+        return body
+
+    async def _read_call(self, exchange: Exchange, shape: Shape, key: Key) -> Call:
+        body = exchange.body
 
         def decode() -> Call:
-            if packed != b"identity":
-                exchange.body = unpacked(body, self._config.body_limit)
-            call = wire.decode(exchange.body, shape, self._limits, actions.ACTIONS)
-            kept = wire.without_passwords(exchange.body, call.format, self._limits.nesting)
+            call = wire.decode(body, shape, self._limits, actions.ACTIONS)
+            kept = wire.without_passwords(body, call.format, self._limits.nesting)
             exchange.kept, exchange.packed = (None, 0) if kept is None else journal_form(kept, 1)
             return call
 
-        aside = len(body) >= DECODED_ASIDE or packed != b"identity"
-        exchange.call = call = await asyncio.to_thread(decode) if aside else decode()
-        self._bodies.hold(exchange.id, len(exchange.body))
+        aside = len(body) >= DECODED_ASIDE
+        exchange.call = call = await self._aside(decode) if aside else decode()
+        if call.query is not None:
+            gate.may(key, "read", f"{shape.action} with a Filter")
+        if call.passed_over:
+            exchange.extra["recontact-passed-over"] = _passed_over(call)
         return call
 
-    async def _run(self, exchange: Exchange, action: Action, call: Call, key: Key) -> Answer:
-        entry = exchange.entry(key)
+    async def _write(self, exchange: Exchange, action: Writing, call: Call, key: Key) -> Answer:
+        entry, encode = exchange.entry(key), self._encoder(exchange)
+        work = actions.writing(action, call, key.site, entry, encode, exchange.elapsed)
+        return await self._store.submit(work)
 
-        def encode(reply: Reply) -> bytes:
-            return wire.encode(reply, exchange.format, self._clock.now(), exchange.dialect)
-
-        if isinstance(action, Writing):
-            work = actions.writing(action, call, key.site, entry, encode, exchange.elapsed)
-            return await self._store.submit(work)
+    async def _read(self, exchange: Exchange, action: Reading, call: Call, key: Key) -> Answer:
+        entry, encode = exchange.entry(key), self._encoder(exchange)
         read = actions.reading(action, call, entry, encode, exchange.elapsed)
         place = self._in_reading.enter(_READ + (call.query.limit if call.query else 0))
 
@@ -342,6 +350,15 @@ class NetoEndpoint:
             self._in_reading.leave(place)
         self._store.note(answer.entry)
         return answer
+
+    async def _aside(self, run: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._decoding, run)
+
+    def _encoder(self, exchange: Exchange) -> Callable[[Reply], bytes]:
+        def encode(reply: Reply) -> bytes:
+            return wire.encode(reply, exchange.format, self._clock.now(), exchange.dialect)
+
+        return encode
 
     def _no_action(self, name: str) -> RefusedError:
         if not name:

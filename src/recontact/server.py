@@ -75,8 +75,13 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
     async def lifespan(receive: Receive, send: Send) -> None:
         """Start the store and stop it, as the ASGI server says (ASGI lifespan protocol 2.0)."""
         await receive()
-        store.start(clock.elapsed)
-        await take_keys()
+        store.start()
+        try:
+            await take_keys()
+        except Exception as error:  # whatever it is, without keys nobody could come in
+            failed = f"The keys could not be read: {error}"
+            await send({"type": "lifespan.startup.failed", "message": failed})
+            return
         refreshing = asyncio.create_task(_keep_fresh(take_keys))
         await send({"type": "lifespan.startup.complete"})
         with suppress(asyncio.CancelledError):  # the server ends by force

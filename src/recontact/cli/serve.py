@@ -100,7 +100,6 @@ def serve(**flags: Any) -> None:
             uvicorn.Config(
                 create_app(store, config),
                 http=protocol_class(config),
-                lifespan="on",  # "auto" would serve on, without a key, after a start that failed
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,

@@ -196,9 +196,8 @@ class Committer:
         self._stopping = False
         self.commits = Commits()
 
-    def start(self, elapsed: Callable[[], float]) -> None:
-        """Start, on the running event loop. elapsed: gives seconds, and commits are timed by it."""
-        self._elapsed = elapsed
+    def start(self) -> None:
+        """Start, on the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._commit_all())
         if self._checkpoints is not None:
@@ -501,7 +500,8 @@ class Committer:
                 if not self._wrote_ahead(batch, entries, used):
                     self._run_again(batch)
                     await self._aside(partial(self._write_aside, batch, entries, used))
-                seconds = await self._aside(self._timed_commit)
+                time = asyncio.get_running_loop().time
+                seconds = await self._aside(partial(self._timed_commit, time))
                 self.commits.add(seconds, len(batch.works), batch.weight)
                 self._wal_grew = True
             except LockedError:
@@ -536,11 +536,11 @@ class Committer:
         batch.outcomes = self._writer.run(batch.works, group)
         self._writer.write(group, entries, used)
 
-    def _timed_commit(self) -> float:
+    def _timed_commit(self, time: Callable[[], float]) -> float:
         """Commit; how many seconds that took, without the way to the thread and back."""
-        began = self._elapsed()
+        began = time()
         self._writer.commit()
-        return self._elapsed() - began
+        return time() - began
 
     async def _aside(self, run: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
