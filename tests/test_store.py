@@ -30,6 +30,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recontact import actions
+from recontact.clock import SYSTEM
 from recontact.fields import Comparison
 from recontact.messages import Condition, Query, RefusedError
 from recontact.model import CustomerLog, JournalEntry, Revision, Site, amend, new_log
@@ -65,7 +66,7 @@ class Running:
             self.sites = keys.sites(connection)
 
     async def _start(self) -> None:
-        self.store.start()
+        self.store.start(SYSTEM.elapsed)
 
     def run(self, coroutine: Awaitable[Any]) -> Any:
         return self._runner.run(coroutine)  # type: ignore[arg-type]

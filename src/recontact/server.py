@@ -75,7 +75,7 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
     async def lifespan(receive: Receive, send: Send) -> None:
         """Start the store and stop it, as the ASGI server says (ASGI lifespan protocol 2.0)."""
         await receive()
-        store.start()
+        store.start(clock.elapsed)
         try:
             await take_keys()
         except Exception as error:  # whatever it is, without keys nobody could come in

@@ -61,7 +61,9 @@ class Store(Protocol):
         """A transaction for the command line, beside a server that may run on the same database."""
         ...
 
-    def start(self) -> None: ...
+    def start(self, elapsed: Callable[[], float]) -> None:
+        """Begin to write. elapsed: gives seconds that never go back; commits are timed by it."""
+        ...
 
     async def stop(self) -> None:
         """Finish what was accepted, and write what could wait."""

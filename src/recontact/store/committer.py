@@ -196,8 +196,9 @@ class Committer:
         self._stopping = False
         self.commits = Commits()
 
-    def start(self) -> None:
-        """Start, on the running event loop."""
+    def start(self, elapsed: Callable[[], float]) -> None:
+        """Start, on the running event loop. elapsed: gives seconds, and commits are timed by it."""
+        self._elapsed = elapsed
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._commit_all())
         if self._checkpoints is not None:
@@ -500,8 +501,7 @@ class Committer:
                 if not self._wrote_ahead(batch, entries, used):
                     self._run_again(batch)
                     await self._aside(partial(self._write_aside, batch, entries, used))
-                time = asyncio.get_running_loop().time
-                seconds = await self._aside(partial(self._timed_commit, time))
+                seconds = await self._aside(self._timed_commit)
                 self.commits.add(seconds, len(batch.works), batch.weight)
                 self._wal_grew = True
             except LockedError:
@@ -536,11 +536,11 @@ class Committer:
         batch.outcomes = self._writer.run(batch.works, group)
         self._writer.write(group, entries, used)
 
-    def _timed_commit(self, time: Callable[[], float]) -> float:
+    def _timed_commit(self) -> float:
         """Commit; how many seconds that took, without the way to the thread and back."""
-        began = time()
+        began = self._elapsed()  # the loop's own clock stands still until its next turn (uvloop)
         self._writer.commit()
-        return time() - began
+        return self._elapsed() - began
 
     async def _aside(self, run: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)

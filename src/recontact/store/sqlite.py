@@ -234,9 +234,13 @@ class SqliteStore:
 
     # -- what the event loop calls -------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the writer; from the event loop that will submit."""
-        self._committer.start()
+    def start(self, elapsed: Callable[[], float]) -> None:
+        """
+        Start the writer; from the event loop that will submit.
+
+        elapsed: gives seconds that never go back; commits are timed by it.
+        """
+        self._committer.start(elapsed)
         if self._retention is not None:
             self._retention.start()
 
