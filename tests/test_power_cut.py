@@ -72,8 +72,8 @@ def test_what_was_acknowledged_survives_a_power_cut(template: Path, tmp_path: Pa
                     check(server.neto, writers, ledger)
                 threads = start(writers, server.url)
                 time.sleep(chance.uniform(0.2, 0.8))
-                # Nobody goes on after a cut. An fsync that the ioctl meets half-way may come back as
-                # done: it did in 4 of 60 cuts of a program that only appends and syncs (Linux 6.18).
+                # Nobody goes on after a cut. An fsync that the ioctl meets half-way may come back
+                # as done: in 4 of 60 cuts of a program that only appends and syncs (Linux 6.18).
                 server.process.send_signal(signal.SIGSTOP)
                 cut_power(disk)
                 server.process.kill()
