@@ -11,15 +11,28 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import RECONTACT, Neto, Output, Served, clean_environ, served
+from msgspec.structs import replace
 from test_migrations import content, copies, of_schema
 
 from recontact.cli import main
-from recontact.store import DatabaseError, copying, tables, upkeep
+from recontact.clock import new_request_id
+from recontact.model import By, JournalEntry, new_log
+from recontact.store import (
+    DatabaseError,
+    Transaction,
+    Work,
+    copying,
+    keys,
+    open_store,
+    tables,
+    upkeep,
+)
 from recontact.store.sqlite import claim, driver
 
 MEGABYTE = 1024 * 1024
@@ -57,7 +70,7 @@ def refused(path: Path, *words: object) -> str:
 def write(path: Path, *statements: str) -> None:
     with closing(driver.connect(path, timeout=5)) as file:
         for sql in statements:
-            file.execute(sql)
+            file.executescript(sql)
         file.commit()
 
 
@@ -113,7 +126,7 @@ def written(server: Served, threads: int = 4) -> Iterator[list[int]]:
     changed: list[int] = []
 
     def run(number: int) -> None:
-        with closing(Neto(server.url, server.neto.key, None, None, server.path).http) as http:  # type: ignore[arg-type]
+        with closing(Neto(server.url, server.neto.key, None, None, server.path).http) as http:
             headers = {"NETOAPI_ACTION": "AddCustomerLog", "NETOAPI_KEY": server.neto.key}
             while not ended.is_set():
                 items = [{"Notes": f"{number} {len(changed)}"}] * (1 + len(changed) % 3)
@@ -543,6 +556,40 @@ FAULTS = {
         " (SELECT request FROM customer_revision WHERE customer_id = 2 AND number = 2)",
         "The call that made revision 2 of customer 2 of site 1 is not in the journal.",
     ),
+    "a log that was withdrawn is there": (
+        "UPDATE revision SET changes ="
+        """ '{"status":["Completed",null],"notes":["three lamps",null]}'"""
+        " WHERE log_id = 2 AND number = 4",
+        "Log 2 of site 1 is there, but its revision 4 took it away.",
+    ),
+    "a log that was erased is there": (
+        """UPDATE revision SET changes = '{"notes":["erased","erased"]}' WHERE log_id = 2""",
+        "Log 2 of site 1 is there, but its revision 4 took it away.",
+    ),
+    "a customer that was withdrawn is there": (
+        """UPDATE customer_revision SET changes = '{"username":["bob",null]}'"""
+        " WHERE customer_id = 2 AND number = 2",
+        "Customer 2 of site 1 is there, but its revision 2 took it away.",
+    ),
+    "a log was withdrawn once, and later lost": (
+        "DELETE FROM customer_log WHERE log_id = 2;"
+        """UPDATE revision SET changes = '{"status":["Completed",null]}'"""
+        " WHERE log_id = 2 AND number = 3",
+        "Log 2 of site 1 is not there, but there are revisions of it.",
+    ),
+    "a revision of a withdrawn log is gone": (
+        "DELETE FROM customer_log WHERE log_id = 2;"
+        """UPDATE revision SET changes = '{"status":["Completed",null]}'"""
+        " WHERE log_id = 2 AND number = 4;"
+        "DELETE FROM revision WHERE log_id = 2 AND number = 2",
+        "Log 2 of site 1 was taken away, but there are 3 revisions of it, numbered 1 to 4.",
+    ),
+    "the answer that a key stands for is gone": (
+        "INSERT INTO idempotency VALUES (1, 1, 'key', zeroblob(32),"
+        " x'0123456789abcdef0123456789abcdef')",
+        "The answer of call 0123456789abcdef0123456789abcdef of site 1 is not in the journal, but "
+        "an Idempotency-Key names it.",
+    ),
     "the index lacks a log": (
         "INSERT INTO log_search (log_search, rowid, words)"
         " VALUES ('delete', (1 << 34) + 1, ' forty chairs ')",
@@ -582,6 +629,54 @@ def test_a_lost_log_is_told_by_its_revisions_and_the_index(shop: Path) -> None:
         "Log 1 of site 1 is not there, but there are revisions of it.",
         "The index of the search has 3 logs, but should have 2.",
     ]
+
+
+@pytest.fixture
+def with_history(shop: Path) -> Path:
+    """That shop, where log 2 was withdrawn, log 3 also restored, and all of customer 2 erased."""
+    now = datetime.now(UTC)
+    by = By(None, new_request_id(now), "a test")
+    entry = JournalEntry(1, by.request, now, 0, "undo", "", "", 200, "Success", who=by.who)
+
+    def withdraw(tx: Transaction) -> None:
+        two, three, bob = tx.log(2), tx.log(3), tx.customer("bob")
+        assert None not in (two, three, bob)
+        tx.withdraw(two, by)
+        tx.withdraw(three, by)
+        tx.withdraw_customer(bob, by)
+        tx.enter(entry)
+        tx.keep()
+
+    def restore(tx: Transaction) -> None:
+        tx.save(replace(new_log(1, 3, {"notes": "it is back"}, now), revision=3), None, by)
+        tx.keep()
+
+    with closing(open_store(f"sqlite:///{shop}", now=lambda: now)) as store:
+        with store.begin() as connection:
+            (site,) = {key.site for key in keys.keys(connection).values()}
+        store.write(Work(site, withdraw))
+        store.write(Work(site, restore))
+    write(
+        shop,
+        "UPDATE customer_revision SET changes = (SELECT json_group_object(key,"
+        " json_array('erased', 'erased')) FROM json_each(changes)) WHERE customer_id = 2",
+    )
+    return shop
+
+
+def test_what_was_withdrawn_restored_or_erased_is_no_fault(with_history: Path) -> None:
+    assert [row[1] for row in content(with_history).rows["customer_log"]] == [1, 3]
+    assert done(with_history, "check") == f"The database {with_history} is sound.\n"
+    with served(with_history) as server:  # it lets the index of the search see it
+        server.neto.wait_for(lambda: not content(with_history).rows["search_pending"])
+        assert server.stop() == 0
+    assert done(with_history, "check") == f"The database {with_history} is sound.\n"
+
+
+def test_a_key_whose_call_was_erased_is_no_fault(shop: Path) -> None:
+    write(shop, "INSERT INTO idempotency VALUES (1, 1, 'key', x'', zeroblob(16))")
+
+    assert done(shop, "check") == f"The database {shop} is sound.\n"
 
 
 def test_damage_of_the_file_is_told_in_the_words_of_sqlite(shop: Path) -> None:

@@ -33,7 +33,7 @@ from recontact import actions
 from recontact.clock import SYSTEM
 from recontact.fields import Comparison
 from recontact.messages import Condition, Query, RefusedError
-from recontact.model import CustomerLog, JournalEntry, Revision, Site, amend, new_log
+from recontact.model import By, CustomerLog, JournalEntry, Revision, Site, amend, new_log
 from recontact.store import (
     Transaction,
     View,
@@ -131,7 +131,7 @@ request_ids = itertools.count(1)
 
 def add(tx: Transaction, values: dict[str, Any], request: bytes = bytes(16)) -> CustomerLog:
     log = new_log(tx.site.site, tx.next_log_id(), values, tx.now)
-    tx.save(log, None, 1, request)
+    tx.save(log, None, By(1, request))
     return log
 
 
@@ -243,7 +243,7 @@ class Call:
             else:
                 amended = amend(log, values, tx.now)
                 if amended is not log:
-                    tx.save(amended, log, 1, self.request)
+                    tx.save(amended, log, By(1, self.request))
                 results.append(tx.log(log_id))
         tx.enter(self.entry)
         if self.end == "raises":
@@ -458,7 +458,7 @@ def test_a_call_that_is_not_kept_leaves_nothing(running: Running) -> None:
 
     def try_out(tx: Transaction) -> list[Any]:
         new = add(tx, {"notes": "never"})
-        tx.save(amend(log, {"notes": "never"}, tx.now), log, 1, bytes(16))
+        tx.save(amend(log, {"notes": "never"}, tx.now), log, By(1, bytes(16)))
         tx.enter(Call(1, [], "dropped").entry)
         return [new.log_id, tx.log(new.log_id), tx.log(log.log_id).notes]
 
@@ -565,7 +565,7 @@ def test_a_row_that_cannot_be_read_fails_only_its_call(running: Running) -> None
         def run(tx: Transaction) -> int:
             log = tx.log(log_id)
             assert log
-            tx.save(amend(log, {"notes": "touched"}, tx.now), log, 1, bytes(16))
+            tx.save(amend(log, {"notes": "touched"}, tx.now), log, By(1, bytes(16)))
             return keep(tx, log_id)
 
         return Work(running.site, run, [log_id])
@@ -615,7 +615,7 @@ def test_nothing_is_built_on_a_write_whose_commit_failed(
 
     def build_on(tx: Transaction) -> tuple[bool, int]:
         if log := tx.log(2):
-            tx.save(amend(log, {"notes": "changed"}, tx.now), log, 1, bytes(16))
+            tx.save(amend(log, {"notes": "changed"}, tx.now), log, By(1, bytes(16)))
         return keep(tx, (log is not None, add(tx, {"notes": "second"}).log_id))
 
     failing = Work(running.site, lambda tx: keep(tx, add(tx, {"notes": "fails late"}).log_id))
@@ -640,7 +640,7 @@ def test_nothing_is_built_on_what_another_process_has_changed(
             log = tx.log(1)
             assert log
             changed = amend(log, {"notes": f"{log.notes}{text}"}, tx.now)
-            keep(tx, tx.save(changed, log, 1, bytes(16)))
+            keep(tx, tx.save(changed, log, By(1, bytes(16))))
 
         return Work(running.site, run, [1])
 
@@ -649,7 +649,8 @@ def test_nothing_is_built_on_what_another_process_has_changed(
             other.executescript(
                 "BEGIN IMMEDIATE;"
                 "INSERT INTO revision SELECT site, log_id, revision + 1, 0, 1, zeroblob(16),"
-                """ json_object('notes', json_array(notes, notes || 'X')) FROM customer_log;"""
+                """ json_object('notes', json_array(notes, notes || 'X')), NULL"""
+                " FROM customer_log;"
                 "UPDATE customer_log SET notes = notes || 'X', revision = revision + 1;"
                 "COMMIT"
             )
@@ -691,7 +692,7 @@ def test_what_several_stores_change_at_once_is_all_there(database: Path) -> None
         def run(tx: Transaction) -> None:
             log = tx.log(log_id)
             assert log
-            tx.save(amend(log, {"notes": (log.notes or "") + "x"}, tx.now), log, 1, bytes(16))
+            tx.save(amend(log, {"notes": (log.notes or "") + "x"}, tx.now), log, By(1, bytes(16)))
             tx.keep()
 
         return run
@@ -1061,6 +1062,11 @@ def use_the_whole_api(neto: Neto) -> None:
     neto.update("json", {"LogID": 9_999_999_999, "Notes": "nobody's"}, {"Notes": "no LogID"})
     neto.post("UpdateCustomerLog", b"{")
     neto.post("Nothing", b"")
+    for notes in ("once", "once", "another"):  # the first, a repeat, and what is refused
+        items = {"CustomerLogs": {"CustomerLog": {"LogID": log_ids[0], "Notes": notes}}}
+        neto.call("json", "UpdateCustomerLog", items, Idempotency_Key="one")
+    neto.clock.move(days=8)
+    neto.call("json", "UpdateCustomerLog", items, Idempotency_Key="one")
 
     bob = {"Username": "bob", "EmailAddress": "b@example.com", "UserCustom1": "x"}
     assert neto.call("json", "AddCustomer", {"Customer": [bob]}).ack == "Success"
@@ -1089,7 +1095,7 @@ def use_the_whole_api(neto: Neto) -> None:
     }
     known = neto_filters()
     for name in known:
-        if name in ("Page", "Limit", "LogIDAfter"):
+        if name in ("Page", "Limit", "LogIDAfter", "HistoryBefore"):
             continue
         value = one.get(name, "2026-11-24 00:00:00(UTC)")
         many: tuple[Any, ...] = ([value], [value, value], "") if name in one else ("2026-11-24",)
@@ -1099,7 +1105,9 @@ def use_the_whole_api(neto: Neto) -> None:
                 assert answer.status == 200
     neto.get(LogIDAfter=0)
     everything = {name: one.get(name, "2026-11-24") for name in known if name not in ("Page",)}
-    assert neto.get(**everything | {"LogIDAfter": "0", "Limit": "5"}).ack == "Success"
+    numbers = {"LogIDAfter": "0", "Limit": "5", "HistoryBefore": "5"}
+    assert neto.get(**everything | numbers).ack == "Success"
+    neto.get(LogID=log_ids, HistoryBefore=5, OutputSelector="History")
     for path in ("/", "/healthz", "/readyz", "/nothing"):
         neto.http.get(path)
 
@@ -1334,6 +1342,8 @@ def test_a_call_that_changes_something_is_kept_with_its_bytes_both_ways(
         "passed_over": "Username",
         "request_length": len(answer_request(neto)),
         "request_hash": None,
+        "mode": None,
+        "who": None,
     }
     assert int(before.timestamp() * 1000) <= row["at"] <= int(after.timestamp() * 1000)
     assert request.version == 7

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,16 @@ CALLS: tuple[tuple[str, Any], ...] = (
     ("GetCustomerLog", {"Filter": {"LogID": 1, "OutputSelector": ["Notes"]}}),
 )
 """What every schema is to hold, as far as its release knows the action."""
+COMMANDS = (
+    ("key", "create", "--username", "ana", "--may", "read"),
+    ("key", "create"),
+    ("key", "revoke", "3"),
+    ("log", "withdraw", "2"),
+    ("undo", "revision", "3", "--log-id", "2"),
+)
+"""What is done between the calls, without a key."""
+REPEATABLE = {"Idempotency-Key": "the-key-of-a-repeat", "Prefer": "handling=strict"}
+"""What is sent with the last call of all."""
 
 
 @contextmanager
@@ -81,9 +91,9 @@ def served(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.wait()
 
 
-def call(url: str, action: str, body: Any) -> None:
-    """A call, whatever is answered."""
-    headers = {"NETOAPI_ACTION": action, "NETOAPI_KEY": KEY, "Accept": "application/json"}
+def call(url: str, action: str, body: Any, more: Mapping[str, str] = {}) -> None:
+    """A call with more headers, whatever is answered."""
+    headers = {"NETOAPI_ACTION": action, "NETOAPI_KEY": KEY, "Accept": "application/json", **more}
     request = urllib.request.Request(
         f"{url}/do/WS/NetoAPI", json.dumps(body).encode(), headers, method="POST"
     )
@@ -100,9 +110,9 @@ def fill(path: Path) -> None:
             call(url, action, body)
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-    for words in (("create", "--username", "ana", "--may", "read"), ("create",), ("revoke", "3")):
+    for words in COMMANDS:
         subprocess.run(
-            [*RECONTACT, "key", *words, "--database", f"sqlite:///{path}"],
+            [*RECONTACT, *words, "--database", f"sqlite:///{path}"],
             cwd=path.parent,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -111,7 +121,7 @@ def fill(path: Path) -> None:
     with served(path) as (_, url):
         # It is killed then, before the index of the search has seen this one.
         last = {"CustomerLogs": [{"LogID": 1, "Notes": "Wants the chairs in oak"}]}
-        call(url, "UpdateCustomerLog", last)
+        call(url, "UpdateCustomerLog", last, REPEATABLE)
 
 
 def dump(file: Any) -> Iterator[str]:

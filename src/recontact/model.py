@@ -202,13 +202,21 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other) and type(one) is type(other)
 
 
+ERASED: Final = "erased"
+"""Stands in a revision for each value, of any type, of a record that was erased (SPEC §8)."""
+EXISTS: Final = {"log": "status", "customer": "username"}
+"""What a record has as long as it is there: an add gives it, a withdrawal takes it away."""
+IDEMPOTENCY_DAYS: Final = 7
+"""How long an Idempotency-Key counts (SPEC §6)."""
+
+
 class Revision(Struct, frozen=True):
     """
     One change of one log.
 
-    number: from 1, counted in its log. at: aware, UTC. key_id: the key that made it.
-    request: the id of the journal entry that made it. changes: by attribute, the value before
-    and after; all that have a value, for revision 1.
+    number: from 1, counted in its log. at: aware, UTC. key_id: the key that made it; without one,
+    `who` did. request: the id of the journal entry that made it. changes: by attribute, the value
+    before and after; all that have a value where the log was added, withdrawn or restored.
     """
 
     site: int
@@ -218,6 +226,7 @@ class Revision(Struct, frozen=True):
     key_id: int | None
     request: bytes
     changes: dict[str, tuple[Any, Any]]
+    who: str | None = None
 
 
 class CustomerRevision(Struct, frozen=True):
@@ -230,26 +239,84 @@ class CustomerRevision(Struct, frozen=True):
     key_id: int | None
     request: bytes
     changes: dict[str, tuple[Any, Any]]
+    who: str | None = None
 
 
-def revision_of(
-    before: CustomerLog | None, after: CustomerLog, key_id: int | None, request: bytes
-) -> Revision:
+class By(Struct, frozen=True):
+    """
+    On whose behalf something is written, and by which request: its id in the journal.
+
+    key_id: of a key; None: without one, by `who`, the command line for instance.
+    """
+
+    key_id: int | None
+    request: bytes
+    who: str | None = None
+
+
+CUSTOMER_CHANGEABLE: Final = ("username", *CUSTOMER_DETAILS)
+"""The attributes of a customer that a revision can change."""
+
+
+def revision_of(before: CustomerLog | None, after: CustomerLog, by: By) -> Revision:
     """The revision that made `after` of `before` (None: of nothing)."""
-    changes = _changes(before, after, CHANGEABLE)
     return Revision(
-        after.site, after.log_id, after.revision, after.date_updated, key_id, request, changes
+        after.site,
+        after.log_id,
+        after.revision,
+        after.date_updated,
+        by.key_id,
+        by.request,
+        _changes(before, after, CHANGEABLE),
+        by.who,
     )
 
 
-def customer_revision_of(
-    before: Customer | None, after: Customer, key_id: int | None, request: bytes
-) -> CustomerRevision:
+def customer_revision_of(before: Customer | None, after: Customer, by: By) -> CustomerRevision:
     """The revision that made `after` of `before` (None: of nothing)."""
-    changes = _changes(before, after, ("username", *CUSTOMER_DETAILS))
     return CustomerRevision(
-        after.site, after.customer_id, after.revision, after.date_updated, key_id, request, changes
+        after.site,
+        after.customer_id,
+        after.revision,
+        after.date_updated,
+        by.key_id,
+        by.request,
+        _changes(before, after, CUSTOMER_CHANGEABLE),
+        by.who,
     )
+
+
+def withdrawal_of(log: CustomerLog, now: datetime, by: By) -> Revision:
+    """The revision that takes a log away."""
+    number, changes = log.revision + 1, _gone(log, CHANGEABLE)
+    return Revision(log.site, log.log_id, number, now, by.key_id, by.request, changes, by.who)
+
+
+def customer_withdrawal_of(one: Customer, now: datetime, by: By) -> CustomerRevision:
+    """The revision that takes a customer away."""
+    number, changes = one.revision + 1, _gone(one, CUSTOMER_CHANGEABLE)
+    return CustomerRevision(
+        one.site, one.customer_id, number, now, by.key_id, by.request, changes, by.who
+    )
+
+
+def turn(
+    before: CustomerLog | Customer | None,
+    after: CustomerLog | Customer | None,
+    now: datetime,
+    by: By,
+) -> Revision | CustomerRevision:
+    """The revision that made `after` of `before`; of either kind, and either may be nothing."""
+    match before, after:
+        case CustomerLog() | None, CustomerLog():
+            return revision_of(before, after, by)
+        case Customer() | None, Customer():
+            return customer_revision_of(before, after, by)
+        case CustomerLog(), None:
+            return withdrawal_of(before, now, by)
+        case Customer(), None:
+            return customer_withdrawal_of(before, now, by)
+    raise TypeError("a record cannot turn into one of another kind")
 
 
 R = TypeVar("R", CustomerLog, Customer)
@@ -265,6 +332,10 @@ def _changes(before: R | None, after: R, keys: Iterable[str]) -> dict[str, tuple
     return changes
 
 
+def _gone(one: R, keys: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+    return {key: (value, None) for key in keys if (value := one.value(key)) is not None}
+
+
 class JournalEntry(Struct, frozen=True):
     """
     One authenticated call: what came, what was answered, what it did.
@@ -272,7 +343,8 @@ class JournalEntry(Struct, frozen=True):
     request: its id, a UUIDv7 in 16 bytes. at: when it arrived, aware, UTC. duration: seconds
     until its answer was made. changed: how many revisions it made. passed_over: the elements it
     sent that the action does not know. request_body, answer_body: the exact bytes; None: not kept;
-    `packed` says which are packed by zlib: 1 the request's, 2 the answer's, 3 both.
+    `packed` says which are packed by zlib: 1 the request's, 2 the answer's, 3 both. key_id: 0: it
+    came without a key, from `who`. mode: what it asked for, see `Handling.mode`.
     """
 
     site: int
@@ -295,6 +367,21 @@ class JournalEntry(Struct, frozen=True):
     request_body: bytes | None = None
     answer_body: bytes | None = None
     packed: int = 0
+    mode: str = ""
+    who: str | None = None
+
+
+class Repeatable(Struct, frozen=True):
+    """
+    An Idempotency-Key of one key, and what it stands for: the hash of the call's fingerprint and
+    the journal's entry of the call, which has the answer. fingerprint: empty: it was erased.
+    """
+
+    site: int
+    key_id: int
+    idempotency_key: str
+    fingerprint: bytes
+    request: bytes
 
 
 # Small bodies stay raw: packing each costs the write path 115 us and saves little.
@@ -304,6 +391,11 @@ PACKED_FROM = 4_096
 def packed(body: bytes, flag: int) -> tuple[bytes, int]:
     """A body as the journal keeps it, and `flag` when that is packed, else 0."""
     return (body, 0) if len(body) < PACKED_FROM else (zlib.compress(body, 1), flag)
+
+
+def unpacked(body: bytes, is_packed: bool) -> bytes:
+    """A body as it was, of one that the journal keeps."""
+    return zlib.decompress(body) if is_packed else body
 
 
 def fold(text: str) -> str:

@@ -11,21 +11,29 @@ from sqlalchemy import Connection
 from recontact.model import JournalEntry, Key, Site
 from recontact.store.errors import AddressError, DatabaseError
 from recontact.store.figures import Figures
+from recontact.store.past import Found, Span, Touched
 from recontact.store.queries import MOST_TEXT, View
 from recontact.store.retention import JournalLimits
-from recontact.store.transaction import Transaction, Work
+from recontact.store.tables import IDEMPOTENCY, request_at
+from recontact.store.transaction import ALONE, Transaction, Work
 
 __all__ = [
+    "ALONE",
+    "IDEMPOTENCY",
     "MOST_TEXT",
     "DatabaseError",
     "Figures",
+    "Found",
     "JournalLimits",
+    "Span",
     "Store",
+    "Touched",
     "Transaction",
     "View",
     "Work",
     "file_of",
     "open_store",
+    "request_at",
 ]
 
 T = TypeVar("T")
@@ -55,6 +63,14 @@ class Store(Protocol):
 
     def figures(self) -> Figures:
         """How it stands; from any thread, and at no cost to those who write."""
+        ...
+
+    def read(self, site: Site, read: Callable[[View], T]) -> T:
+        """Give `read` one snapshot of the site, here and now; for commands."""
+        ...
+
+    def write(self, work: Work[T]) -> T:
+        """Run a work in a transaction of its own, beside a server that may run; for commands."""
         ...
 
     def begin(self) -> AbstractContextManager[Connection]:

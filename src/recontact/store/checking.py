@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from recontact.model import ERASED, EXISTS
 from recontact.store.search import made_by
 from recontact.store.sqlite import driver
 from recontact.store.transaction import Driver
@@ -22,47 +23,77 @@ class _Rule:
     fault: str
 
 
-# Each is one statement, so one snapshot, and walks its tables in the order of their keys.
-_RULES: Final = (
-    _Rule(
-        "logs and their revisions",
-        """
-        SELECT l.site, l.log_id, l.revision, count(r.number), min(r.number), max(r.number)
-        FROM customer_log l LEFT JOIN revision r ON r.site = l.site AND r.log_id = l.log_id
-        GROUP BY l.site, l.log_id
+def _rules_of(what: str, table: str, revisions: str, number: str) -> Iterator[_Rule]:
+    """
+    What must hold of records and their revisions.
+
+    what: `log` or `customer`. number: the column that numbers the records in both tables.
+    """
+    name = what.capitalize()
+    same = f"r.site = l.site AND r.{number} = l.{number}"
+    numbers = "count(r.number), min(r.number), max(r.number)"
+    is_lost = f"NOT EXISTS (SELECT 1 FROM {table} l WHERE {same})"  # noqa: S608  # all are ours
+    # A revision took its record away: a withdrawal leaves no value, an erasure only the word, and
+    # that twice, as no change does. No text that was ever noted can hold such quotes in JSON.
+    took_away = f"""
+        (ifnull(json_type(r.changes, '$.{EXISTS[what]}[1]') = 'null', 0)
+         OR instr(r.changes, '["{ERASED}","{ERASED}"]') > 0)
+    """
+    yield _Rule(
+        f"{what}s and their revisions",
+        f"""
+        SELECT l.site, l.{number}, l.revision, {numbers}
+        FROM {table} l LEFT JOIN {revisions} r ON {same}
+        GROUP BY l.site, l.{number}
         HAVING count(r.number) <> l.revision OR min(r.number) <> 1 OR max(r.number) <> l.revision
-        """,
-        "Log {1} of site {0} is at revision {2}, but there are {3} revisions of it, numbered {4} "
-        "to {5}.",
-    ),
-    _Rule(
-        "customers and their revisions",
-        """
-        SELECT c.site, c.customer_id, c.revision, count(r.number), min(r.number), max(r.number)
-        FROM customer c
-        LEFT JOIN customer_revision r ON r.site = c.site AND r.customer_id = c.customer_id
-        GROUP BY c.site, c.customer_id
-        HAVING count(r.number) <> c.revision OR min(r.number) <> 1 OR max(r.number) <> c.revision
-        """,
-        "Customer {1} of site {0} is at revision {2}, but there are {3} revisions of it, numbered "
-        "{4} to {5}.",
-    ),
-    _Rule(
-        "revisions of logs that are lost",
-        """
-        SELECT DISTINCT site, log_id FROM revision r WHERE NOT EXISTS
-        (SELECT 1 FROM customer_log l WHERE l.site = r.site AND l.log_id = r.log_id)
-        """,
-        "Log {1} of site {0} is not there, but there are revisions of it.",
-    ),
-    _Rule(
-        "revisions of customers that are lost",
-        """
-        SELECT DISTINCT site, customer_id FROM customer_revision r WHERE NOT EXISTS
-        (SELECT 1 FROM customer c WHERE c.site = r.site AND c.customer_id = r.customer_id)
-        """,
-        "Customer {1} of site {0} is not there, but there are revisions of it.",
-    ),
+        """,  # noqa: S608
+        f"{name} {{1}} of site {{0}} is at revision {{2}}, but there are {{3}} revisions of it, "
+        "numbered {4} to {5}.",
+    )
+    yield _Rule(
+        f"{what}s that are there",
+        f"""
+        SELECT l.site, l.{number}, r.number FROM {table} l
+        JOIN {revisions} r ON {same} AND r.number = l.revision WHERE {took_away}
+        ORDER BY l.site, l.{number}
+        """,  # noqa: S608
+        f"{name} {{1}} of site {{0}} is there, but its revision {{2}} took it away.",
+    )
+    # Only of a record that is lost is it looked for which revision is the last.
+    yield _Rule(
+        f"revisions of {what}s that are lost",
+        f"""
+        SELECT r.site, r.{number} FROM {revisions} r WHERE {is_lost} AND NOT {took_away}
+        AND NOT EXISTS (SELECT 1 FROM {revisions} l WHERE {same} AND l.number > r.number)
+        """,  # noqa: S608
+        f"{name} {{1}} of site {{0}} is not there, but there are revisions of it.",
+    )
+    yield _Rule(
+        f"revisions of {what}s that were taken away",
+        f"""
+        SELECT r.site, r.{number}, {numbers} FROM {revisions} r WHERE {is_lost}
+        GROUP BY r.site, r.{number} HAVING min(r.number) <> 1 OR max(r.number) <> count(r.number)
+        """,  # noqa: S608
+        f"{name} {{1}} of site {{0}} was taken away, but there are {{2}} revisions of it, numbered "
+        "{3} to {4}.",
+    )
+    # The oldest entries are swept away; a revision younger than the oldest that is there has one.
+    yield _Rule(
+        f"journal of {what}s",
+        f"""
+        SELECT r.site, r.{number}, r.number FROM {revisions} r
+        WHERE r.request >= (SELECT min(request) FROM journal j WHERE j.site = r.site)
+        AND NOT EXISTS
+        (SELECT 1 FROM journal j WHERE j.site = r.site AND j.request = r.request)
+        """,  # noqa: S608
+        f"The call that made revision {{2}} of {what} {{1}} of site {{0}} is not in the journal.",
+    )
+
+
+# Each rule is one statement, so one snapshot, and walks its tables in the order of their keys.
+_RULES: Final = (
+    *_rules_of("log", "customer_log", "revision", "log_id"),
+    *_rules_of("customer", "customer", "customer_revision", "customer_id"),
     _Rule(
         "counters",
         """
@@ -80,24 +111,6 @@ _RULES: Final = (
         """,
         "Site {0} would give the {1} {2} next, but {3} was given already.",
     ),
-    # The oldest entries are swept away; a revision younger than the oldest that is there has one.
-    *(
-        _Rule(
-            f"journal of {what}s",
-            f"""
-            SELECT r.site, r.{number}, r.number FROM {table} r
-            WHERE r.request >= (SELECT min(request) FROM journal j WHERE j.site = r.site)
-            AND NOT EXISTS
-            (SELECT 1 FROM journal j WHERE j.site = r.site AND j.request = r.request)
-            """,  # noqa: S608  # ours
-            f"The call that made revision {{2}} of {what} {{1}} of site {{0}} is not in the "
-            "journal.",
-        )
-        for what, table, number in (
-            ("log", "revision", "log_id"),
-            ("customer", "customer_revision", "customer_id"),
-        )
-    ),
     _Rule(
         "bodies of the journal",
         """
@@ -105,6 +118,17 @@ _RULES: Final = (
         (SELECT 1 FROM journal j WHERE j.site = b.site AND j.request = b.request)
         """,
         "The bodies of call {1} of site {0} are there, but the journal has no entry of it.",
+    ),
+    _Rule(
+        "idempotency keys",
+        """
+        SELECT site, lower(hex(request)) FROM idempotency i
+        WHERE length(fingerprint) > 0 AND NOT EXISTS
+        (SELECT 1 FROM journal_body b WHERE b.site = i.site AND b.request = i.request
+         AND b.answer_body IS NOT NULL)
+        """,
+        "The answer of call {1} of site {0} is not in the journal, but an Idempotency-Key names "
+        "it.",
     ),
 )
 

@@ -390,7 +390,8 @@ class Committer:
             return False
         try:
             async with self._turn:
-                await self._aside(partial(self._writer.feed, most))
+                if await self._aside(partial(self._writer.feed, most)):
+                    self._wal_grew = True
         except LockedError:  # another process writes: later
             return False
         except Exception as error:

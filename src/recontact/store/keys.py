@@ -137,6 +137,11 @@ def find_site(connection: Connection, name: str | None) -> Site:
     if name is None:
         if len(known) == 1:
             return next(iter(known.values()))
+        if not known:
+            raise SiteUnknownError(
+                "There is no site in this database yet: is it the one that the server serves? Name "
+                "that with --database."
+            )
         names = ", ".join(site.name for site in known.values())
         raise SiteUnknownError(f"There are several sites: say which with --site ({names}).")
     for site in known.values():

@@ -1,6 +1,6 @@
 """What a Get reads: a Query as one SELECT, and the view that runs it on one snapshot."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -19,8 +19,17 @@ from sqlalchemy import (
 
 from recontact.fields import Comparison, local, start_of
 from recontact.messages import Condition, Query, RefusedError
-from recontact.model import Customer, CustomerLog, Site, fold
-from recontact.store import search
+from recontact.model import (
+    Customer,
+    CustomerLog,
+    CustomerRevision,
+    JournalEntry,
+    Revision,
+    Site,
+    fold,
+)
+from recontact.store import journal, past, search
+from recontact.store.past import CUSTOMERS_PAST, LOGS_PAST, Found, Span, Touched
 from recontact.store.tables import CUSTOMERS, LOGS, customer, customer_log, to_seconds
 from recontact.values import Status
 
@@ -65,6 +74,69 @@ class View:
         page = _page(_CUSTOMERS, query.conditions, self.site, self._rows)
         return [CUSTOMERS.load(row) for row in page(query.limit, query.page * query.limit)]
 
+    def log(self, log_id: int) -> CustomerLog | None:
+        """The log with that LogID."""
+        return LOGS_PAST.record(self._given, self.site.site, log_id)
+
+    def customer(self, username: str) -> Customer | None:
+        """The customer with that username, in whatever case."""
+        return past.customer_named(self._given, self.site.site, username)
+
+    def customer_numbered(self, customer_id: int) -> Customer | None:
+        """The customer with that ID."""
+        return CUSTOMERS_PAST.record(self._given, self.site.site, customer_id)
+
+    def has_logs(self, username: str, but: Collection[int] = ()) -> bool:
+        """Whether any log is of that customer, but for those with these LogIDs."""
+        return past.has_logs(self._given, self.site.site, username, but)
+
+    def customer_number(self, username: str) -> int | None:
+        """The ID of the customer with that username; of those withdrawn, the last that had it."""
+        if there := self.customer(username):
+            return there.customer_id
+        return max(self.customers_named(username), default=None)
+
+    def customers_named(self, username: str) -> list[int]:
+        """The IDs of all customers that ever had that username, in whatever case."""
+        return past.customers_named(self._given, self.site.site, username)
+
+    def revisions(
+        self, log_id: int, before: int | None = None, limit: int = past.ALL
+    ) -> list[Revision]:
+        """A log's revisions, newest first: those numbered below `before`, so many."""
+        return LOGS_PAST.page(self._given, self.site.site, log_id, before, limit)
+
+    def customer_revisions(
+        self, customer_id: int, before: int | None = None, limit: int = past.ALL
+    ) -> list[CustomerRevision]:
+        """A customer's revisions, newest first: those numbered below `before`, so many."""
+        return CUSTOMERS_PAST.page(self._given, self.site.site, customer_id, before, limit)
+
+    def life(self, log_id: int) -> Iterator[Revision]:
+        """All revisions of a log, oldest first, read piece by piece."""
+        return LOGS_PAST.since(self._given, self.site.site, log_id, 1)
+
+    def customer_life(self, customer_id: int) -> Iterator[CustomerRevision]:
+        """All revisions of a customer, oldest first, read piece by piece."""
+        return CUSTOMERS_PAST.since(self._given, self.site.site, customer_id, 1)
+
+    def made_by(self, request: bytes, limit: int = past.ALL) -> list[Revision | CustomerRevision]:
+        """The revisions that a request made, of logs and then of customers, up to so many."""
+        of, site, span = self._given, self.site.site, Span(request, request)
+        logs = LOGS_PAST.made(of, site, span, limit)
+        return [*logs, *CUSTOMERS_PAST.made(of, site, span, limit - len(logs))]
+
+    def touched(self, span: Span) -> list[Touched]:
+        """The logs, and then the customers, that a span of requests wrote, by number."""
+        return [
+            *LOGS_PAST.touched(self._given, self.site.site, span),
+            *CUSTOMERS_PAST.touched(self._given, self.site.site, span),
+        ]
+
+    def found(self, some: Iterable[Touched]) -> list[Found]:
+        """Records that are to be undone, with their revisions since the first chosen one."""
+        return past.found(self._given, self.site.site, some)
+
     def logs_of_customers(
         self, customers: Iterable[Customer], most: int, most_text: int
     ) -> dict[str, list[CustomerLog]] | None:
@@ -91,8 +163,23 @@ class View:
                     return None
         return found
 
+    def journal_entries(self, wanted: journal.Wanted, limit: int) -> list[JournalEntry]:
+        """The newest entries of the journal that are wanted, newest first, without bodies."""
+        return journal.entries(self._connection, self.site, wanted, limit)
+
+    def journal_entry(self, request: bytes) -> JournalEntry | None:
+        """The journal's entry of a request, with the bodies that are kept, unpacked."""
+        return journal.entry(self._connection, self.site, request)
+
+    def requests(self, digits: str, limit: int) -> list[bytes]:
+        """The ids of requests in the journal that begin with these hexadecimal digits."""
+        return journal.beginning_with(self._connection, self.site, digits, limit)
+
     def _rows(self, statement: Executable) -> Sequence[Sequence[Any]]:
         return fetched(self._connection.execute(statement))
+
+    def _given(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        return self._connection.execute(statement, values).fetchall()
 
 
 def logs_of(query: Query, site: Site, rows: search.Rows) -> list[CustomerLog]:

@@ -41,7 +41,7 @@ Rows = Callable[[Executable], Sequence[Sequence[Any]]]
 _LOG_ID_BITS: Final = 34
 """Of the one number that a log has in the index, these are its LogID; the site's are above."""
 _LOG_ID: Final = (1 << _LOG_ID_BITS) - 1
-_MERGED: Final = 32
+MERGED: Final = 32
 """Pages that are merged with each step. Without, segments grow in number, and slow down searches;
 FTS5's own merging now and then took 30 to 60 ms in one transaction."""
 
@@ -167,12 +167,51 @@ def feed(driver: Any, rows: Rows, most: int) -> int:
     for statement, values in (
         ("INSERT INTO log_search (log_search, rowid, words) VALUES ('delete', ?, ?)", gone),
         ("INSERT INTO log_search (rowid, words) VALUES (?, ?)", come),
-        ("INSERT INTO log_search (log_search, rank) VALUES ('merge', ?)", [(_MERGED,)]),
+        ("INSERT INTO log_search (log_search, rank) VALUES ('merge', ?)", [(MERGED,)]),
         ("DELETE FROM search_pending WHERE site = ? AND log_id = ?", done),
     ):
         driver.executemany(statement, values).close()
     return len(done)
 
+
+def forget(driver: Any, site: int, log_id: int, now: str | None) -> None:
+    """
+    Take a log out of the index and out of what it has yet to see, before its row goes.
+
+    now: what Search looks into, of the log as it is; None: it is not there any more. The words stay
+    in older parts of the index until `merge_all` is through.
+    """
+    key = (site, log_id)
+    noted = driver.execute(
+        "SELECT was FROM search_pending WHERE site = ? AND log_id = ?", key
+    ).fetchone()
+    known = now if noted is None else noted[0]
+    if known is not None:
+        driver.execute(
+            "INSERT INTO log_search (log_search, rowid, words) VALUES ('delete', ?, ?)",
+            ((site << _LOG_ID_BITS) + log_id, indexed(known)),
+        ).close()
+    driver.execute("DELETE FROM search_pending WHERE site = ? AND log_id = ?", key).close()
+
+
+def merge_all(driver: Any, *, begins: bool) -> bool:
+    """
+    One step of making the index one part, without what was deleted; whether there is more to do.
+
+    begins: for the first step (https://sqlite.org/fts5.html#the_merge_command). Some 5 ms.
+    """
+    sql = "INSERT INTO log_search (log_search, rank) VALUES (?, ?)"
+    # Or two or three new parts, which a server makes, would keep it from going on with the old.
+    driver.execute(sql, ("usermerge", 2)).close()
+    before = driver.total_changes
+    driver.execute(sql, ("merge", -MERGED if begins else MERGED)).close()
+    has_done = driver.total_changes - before >= 2
+    driver.execute(sql, ("usermerge", _USERMERGE)).close()
+    return bool(has_done)
+
+
+_USERMERGE: Final = 4
+"""Parts of one age from which FTS5 merges them: its own default."""
 
 _LENGTH_EACH: Final = 256
 """Characters for each log of a step. Past them it ends: words are made while other writes wait."""

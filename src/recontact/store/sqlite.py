@@ -24,7 +24,7 @@ from recontact.store.errors import DatabaseError
 from recontact.store.figures import Figures
 from recontact.store.queries import View
 from recontact.store.retention import JournalLimits, Retention
-from recontact.store.transaction import Driver, Work
+from recontact.store.transaction import Driver, Group, Statements, Transaction, Work
 from recontact.store.writer import why_not_now
 
 try:  # wheels for Linux x86-64, macOS arm64 and Windows; elsewhere the interpreter's own
@@ -61,6 +61,8 @@ def _connect(engine: Engine, *, writes: bool, checkpoints: bool) -> Engine:
         connection.isolation_level = None
         for pragma in (
             "synchronous = FULL",  # is the connection's, not the file's
+            # Or what was deleted stays in the file where `erase` cannot reach it.
+            "secure_delete = FAST",
             "fullfsync = ON",
             "checkpoint_fullfsync = ON",
             f"busy_timeout = {int(PATIENCE * 1000)}",
@@ -187,6 +189,7 @@ class SqliteStore:
         except BaseException:
             self._release()
             raise
+        self._statements = Statements(self._engine.dialect)
         self._committer = Committer(
             self._engine, self._readers, now, queue_limit, self._checkpoints
         )
@@ -336,6 +339,32 @@ class SqliteStore:
         if self._checkpoints is not None:
             self._checkpoints.close()
         self._unclaim()
+
+    def read(self, site: Site, read: Callable[[View], T]) -> T:
+        """Give `read` one snapshot of the site, here and now; for commands."""
+        return self._snapshot(lambda connection: read(View(connection, site, self._now())))
+
+    def write(self, work: Work[T]) -> T:
+        """
+        Run a work in a transaction of its own, beside a server that may run; for commands.
+
+        Raises DatabaseError where the machine does not let it; nothing of the work is saved then.
+        """
+        try:
+            with self.begin() as connection:
+                raw = connection.connection.driver_connection
+                group = Group(raw, self._statements)
+                tx = Transaction(group, work.site, self._now())
+                result = work.run(tx)
+                tx.end()
+                group.write(raw)
+        except (DBAPIError, driver.Error) as error:
+            if why := why_not_now(error):
+                raise DatabaseError(
+                    f"The database {self._path} cannot be written now: {why}. Run it again."
+                ) from error
+            raise
+        return result
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

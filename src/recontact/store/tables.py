@@ -1,5 +1,6 @@
 """The schema, once for SQLite and PostgreSQL; and how each record is kept in its table."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -23,17 +24,19 @@ from sqlalchemy import (
 
 from recontact.fields import CUSTOMER_DETAILS, CUSTOMER_LOG, is_instant
 from recontact.model import (
+    ERASED,
     Customer,
     CustomerLog,
     CustomerRevision,
     JournalEntry,
+    Repeatable,
     Revision,
     fold,
 )
 from recontact.values import Status, WireType
 from recontact.values import Text as TextType
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0004"
 """The Alembic revision that these tables are; a test compares it with the migrations."""
 
 metadata = MetaData(
@@ -161,6 +164,9 @@ def _revision_table(name: str, number: str) -> Table:
         Column("key_id", Integer),
         Column("request", LargeBinary(16), nullable=False),
         Column("changes", Text, nullable=False),
+        Column("who", Text),
+        # Requests are numbered by time, so new rows come at its end.
+        Index(None, "site", "request", "key_id"),
         sqlite_with_rowid=False,
     )
 
@@ -204,6 +210,8 @@ journal = Table(
     Column("passed_over", Text),
     Column("request_length", BigInteger, nullable=False),
     Column("request_hash", LargeBinary(32)),
+    Column("mode", String(40)),
+    Column("who", Text),
     sqlite_with_rowid=False,
 )
 
@@ -217,6 +225,19 @@ journal_body = Table(
     Column("packed", SmallInteger, nullable=False),  # 1: the request is, 2: the answer is, 3: both
     Column("request_body", LargeBinary),
     Column("answer_body", LargeBinary),
+)
+
+# What an Idempotency-Key stands for; the journal has the answer. fingerprint: empty: erased.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("site", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", Integer, primary_key=True, autoincrement=False),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("request", LargeBinary(16), nullable=False),
+    Index(None, "site", "request"),
+    sqlite_with_rowid=False,
 )
 
 REFERENCE_TABLES: Final = frozenset({"site", "key", "search_index"})
@@ -233,6 +254,11 @@ def to_seconds(moment: datetime | None) -> int | None:
 def to_instant(seconds: int | None) -> datetime | None:
     """The aware time, in UTC, of stored seconds."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def request_at(moment: datetime) -> bytes:
+    """What the ids of requests before that moment are below: a UUIDv7 begins with milliseconds."""
+    return max(0, int(moment.timestamp() * 1000)).to_bytes(6, "big") + bytes(10)
 
 
 def folded(value: str | None) -> str | None:
@@ -330,7 +356,7 @@ def _value_of(types: Types, key: str, text: str | None) -> Any:
     """The typed value of a stored text; limits of text do not apply to what was once taken."""
     if text is None or isinstance(types[key], TextType):
         return text
-    return types[key].read(text)
+    return ERASED if text == ERASED else types[key].read(text)
 
 
 def _dump_customer(customer: Customer) -> dict[str, Any]:
@@ -395,15 +421,16 @@ def _revisions(table: Table, record: Callable[..., V], number: str, types: Types
             "key_id": one.key_id,
             "request": one.request,
             "changes": _to_json(changes).decode(),
+            "who": one.who,
         }
 
     def load(row: Sequence[Any]) -> V:
-        *key, at, key_id, request, changes = row
+        *key, at, key_id, request, changes, who = row
         typed = {
             key: (_value_of(types, key, old), _value_of(types, key, new))
             for key, (old, new) in msgspec.json.decode(changes).items()
         }
-        return record(*key, datetime.fromtimestamp(at, UTC), key_id, request, typed)
+        return record(*key, datetime.fromtimestamp(at, UTC), key_id, request, typed, who)
 
     return Kept(table, ("site", number, "number"), dump, load)
 
@@ -411,6 +438,17 @@ def _revisions(table: Table, record: Callable[..., V], number: str, types: Types
 REVISIONS: Final = _revisions(revision, Revision, "log_id", _LOG_TYPES)
 CUSTOMER_REVISIONS: Final = _revisions(
     customer_revision, CustomerRevision, "customer_id", _CUSTOMER_TYPES
+)
+
+
+IDEMPOTENCY: Final = Kept(
+    idempotency,
+    ("site", "key_id", "idempotency_key"),
+    msgspec.structs.asdict,
+    lambda row: Repeatable(*row),
+    # A call that met a key which is over may find its row swept away since.
+    merge=lambda _before, last: last,
+    new=("fingerprint", "request"),
 )
 
 
@@ -484,7 +522,58 @@ def dump_journal(entry: JournalEntry) -> dict[str, Any]:
         "passed_over": "\n".join(entry.passed_over) or None,
         "request_length": entry.request_length,
         "request_hash": entry.request_hash,
+        "mode": entry.mode or None,
+        "who": entry.who,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What an entry of the journal says that its call did, where that goes on after it."""
+
+    site: int
+    request: bytes
+    changed: int
+    warnings: int
+    ack: str
+
+
+_TALLIED: Final = [journal.columns.keys().index(name) for name in ("changed", "warnings", "ack")]
+TALLIES: Final = Kept(
+    journal,
+    ("site", "request"),
+    dataclasses.asdict,
+    lambda row: Tally(row[0], row[1], *(row[at] for at in _TALLIED)),
+)
+
+
+def load_journal(row: Sequence[Any]) -> JournalEntry:
+    """The entry, without bodies, of a row of the narrow journal in its columns' order."""
+    (
+        site, request, at, key_id, action, format, address, http_status, ack, items, errors,
+        warnings, changed, duration, passed_over, length, request_hash, mode, who,
+    ) = row  # fmt: skip
+    return JournalEntry(
+        site=site,
+        request=request,
+        at=datetime.fromtimestamp(at / 1000, UTC),
+        key_id=key_id,
+        action=action,
+        format=format,
+        address=address,
+        http_status=http_status,
+        ack=ack,
+        items=items,
+        errors=errors,
+        warnings=warnings,
+        changed=changed,
+        duration=duration / 1_000_000,
+        passed_over=tuple(passed_over.split("\n")) if passed_over else (),
+        request_length=length,
+        request_hash=request_hash,
+        mode=mode or "",
+        who=who,
+    )
 
 
 def dump_bodies(entry: JournalEntry) -> dict[str, Any]:

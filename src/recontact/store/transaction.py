@@ -10,22 +10,31 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Executable, Select, and_, bindparam, insert, select, update
+from msgspec.structs import replace
+from sqlalchemy import Dialect, Executable, Select, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recontact.messages import Query
 from recontact.model import (
     SEARCHED,
+    By,
     Customer,
     CustomerLog,
+    CustomerRevision,
     JournalEntry,
+    Revision,
     Site,
     customer_revision_of,
+    customer_withdrawal_of,
     fold,
     revision_of,
     searched,
+    turn,
+    unpacked,
+    withdrawal_of,
 )
-from recontact.store import tables
+from recontact.store import past, tables
+from recontact.store.past import Found, Touched
 from recontact.store.queries import fetched, logs_of
 from recontact.store.search import indexed
 from recontact.store.tables import (
@@ -35,9 +44,11 @@ from recontact.store.tables import (
     LOGS,
     PENDING,
     REVISIONS,
+    TALLIES,
     Counter,
     Kept,
     Pending,
+    Tally,
 )
 
 R = TypeVar("R")
@@ -47,6 +58,10 @@ Driver = Any
 """A connection of the database's own driver (PEP 249 has no type for it)."""
 RowKey = tuple[Any, ...]
 Rows = dict[Kept[Any], dict[RowKey, Any]]
+
+
+ALONE = 1_000
+"""The weight of a work that fills a batch: one that queries writes all before it once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,7 @@ class Group:
         self.statements = statements
         self.entries: list[JournalEntry] = []
         self._below: Rows = below._written if below else {}
+        self._entries_below = below.entries if below else []
         self._found: Rows = defaultdict(dict)  # as it was before this group; None: there is none
         self._written: Rows = defaultdict(dict)
 
@@ -145,10 +161,15 @@ class Group:
                 self.statements.merge(driver, kept, [kept.dump(one) for one in rows.values()])
                 continue
             new = []
+            gone = []
             changed: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
             for key, record in rows.items():
-                row = kept.dump(record)
                 before = found.get(key)
+                if record is None:
+                    if before is not None:
+                        gone.append(dict(zip(kept.key, key, strict=True)))
+                    continue
+                row = kept.dump(record)
                 if before is None:
                     new.append(row)
                 else:
@@ -156,28 +177,25 @@ class Group:
                     # Only the columns that differ: an index on the others need not be touched.
                     if columns := tuple(name for name, value in row.items() if old[name] != value):
                         changed[columns].append(row)
+            self.statements.delete(driver, kept, gone)
             self.statements.insert(driver, kept.table, new)
             for columns, alike in changed.items():
                 self.statements.update(driver, kept, columns, alike)
 
-    def find(self, query: Query, site: Site, own: Rows) -> list[CustomerLog]:
+    def ask(self, tables: Iterable[Kept[Any]], own: Rows, read: Callable[[Driver], T]) -> T:
         """
-        The logs that meet a query, as they stand after this group and what a call wrote: `own`.
+        What `read` finds in these tables after this group and a call that wrote `own`.
 
         Both are written for as long as it takes, and taken back. Only on a connection that writes.
         """
         driver = self.driver
-        driver.execute("SAVEPOINT find").close()
+        driver.execute("SAVEPOINT asked").close()
         # Where SQLite gave the whole transaction up, the savepoint is gone: tell why it did.
         try:
             self.write_rows(
-                driver,
-                {
-                    kept: self._written[kept] | own.get(kept, {})
-                    for kept in (LOGS, PENDING)  # all that a query looks at
-                },
+                driver, {kept: self._written[kept] | own.get(kept, {}) for kept in tables}
             )
-            found = logs_of(query, site, partial(self.statements.rows, driver))
+            found = read(driver)
         except BaseException:
             with suppress(Exception):
                 self._forget(driver)
@@ -185,11 +203,20 @@ class Group:
         self._forget(driver)
         return found
 
+    def answer(self, site: int, request: bytes) -> tuple[str, bytes] | None:
+        """The Ack and the bytes that a call was answered; None where they are not kept."""
+        for entry in (*self.entries, *self._entries_below):
+            if entry.request == request and entry.site == site:
+                if entry.answer_body is None:
+                    return None
+                return entry.ack, unpacked(entry.answer_body, bool(entry.packed & 2))
+        return self.statements.answer(self.driver, site, request)
+
     @staticmethod
     def _forget(driver: Driver) -> None:
         """Take back what was written for a question."""
-        driver.execute("ROLLBACK TO find").close()
-        driver.execute("RELEASE find").close()
+        driver.execute("ROLLBACK TO asked").close()
+        driver.execute("RELEASE asked").close()
 
 
 class Transaction:
@@ -224,20 +251,57 @@ class Transaction:
         """The customer of this site with that username, in whatever case."""
         return self.get(CUSTOMERS, self.site.site, fold(username))
 
+    def remove(self, kept: Kept[Any], *key: Any) -> None:
+        """Delete the record of that key."""
+        self._own[kept][key] = None
+
+    def ask(self, tables: Iterable[Kept[Any]], read: Callable[[Driver], T]) -> T:
+        """What `read` finds in these tables with all that is written; of a work that queries."""
+        return self._group.ask(tables, self._own, read)
+
     def find(self, query: Query) -> list[CustomerLog]:
         """The logs of this site that meet `query` with what was written so far; one page."""
-        return self._group.find(query, self.site, self._own)
 
-    def save(
-        self, log: CustomerLog, before: CustomerLog | None, key_id: int | None, request: bytes
-    ) -> None:
+        def read(driver: Driver) -> list[CustomerLog]:
+            return logs_of(query, self.site, partial(self._group.statements.rows, driver))
+
+        return self.ask((LOGS, PENDING), read)  # all that a query looks at
+
+    def found(self, some: Iterable[Touched]) -> list[Found]:
+        """Records that are to be undone, and their revisions; of a work that queries."""
+
+        def read(driver: Driver) -> list[Found]:
+            return past.found(partial(self._group.statements.given, driver), self.site.site, some)
+
+        return self.ask((LOGS, CUSTOMERS, REVISIONS, CUSTOMER_REVISIONS), read)
+
+    def has_logs(self, username: str, but: Collection[int] = ()) -> bool:
+        """Whether any log is of that customer, but for those; of a work that queries."""
+
+        def read(driver: Driver) -> bool:
+            rows = partial(self._group.statements.given, driver)
+            return past.has_logs(rows, self.site.site, username, but)
+
+        return self.ask((LOGS,), read)
+
+    def answer(self, request: bytes) -> tuple[str, bytes] | None:
+        """The Ack and the bytes that a call of this site was answered, where they are kept."""
+        return self._group.answer(self.site.site, request)
+
+    def save(self, log: CustomerLog, before: CustomerLog | None, by: By) -> None:
         """Write a log and the revision that made it of `before`."""
         self.put(LOGS, log)
-        self.put(REVISIONS, revision_of(before, log, key_id, request))
+        self.put(REVISIONS, revision_of(before, log, by))
         if before is None:
             self._note_search(log, None)
         elif any(log.value(key) != before.value(key) for key in SEARCHED):
             self._note_search(log, searched(before))
+
+    def withdraw(self, log: CustomerLog, by: By) -> None:
+        """Take a log away, and write the revision that says so: nobody finds it, until restored."""
+        self.remove(LOGS, log.site, log.log_id)
+        self.put(REVISIONS, withdrawal_of(log, self.now, by))
+        self._note_search(log, searched(log))
 
     def _note_search(self, log: CustomerLog, was: str | None) -> None:
         """Note that the index of the search is to see the log again."""
@@ -246,12 +310,34 @@ class Transaction:
         pending = Pending(*key, before.was if before else was, indexed(searched(log)))
         self._own[PENDING][key] = pending
 
-    def save_customer(
-        self, customer: Customer, before: Customer | None, key_id: int | None, request: bytes
-    ) -> None:
+    def save_customer(self, customer: Customer, before: Customer | None, by: By) -> None:
         """Write a customer and the revision that made it of `before`."""
         self.put(CUSTOMERS, customer)
-        self.put(CUSTOMER_REVISIONS, customer_revision_of(before, customer, key_id, request))
+        self.put(CUSTOMER_REVISIONS, customer_revision_of(before, customer, by))
+
+    def withdraw_customer(self, customer: Customer, by: By) -> None:
+        """Take a customer away, and write the revision that says so."""
+        self.remove(CUSTOMERS, customer.site, customer.username_folded)
+        self.put(CUSTOMER_REVISIONS, customer_withdrawal_of(customer, self.now, by))
+
+    def become(
+        self, before: CustomerLog | Customer | None, after: CustomerLog | Customer | None, by: By
+    ) -> Revision | CustomerRevision:
+        """Write that a record became another, or went (None), or came back; the revision of it."""
+        match before or after:  # whether its row is there decides how it is written
+            case CustomerLog() as log:
+                self.log(log.log_id)
+            case Customer() as customer:
+                self.customer(customer.username)
+        if isinstance(after, CustomerLog):
+            self.save(after, before if isinstance(before, CustomerLog) else None, by)
+        elif isinstance(after, Customer):
+            self.save_customer(after, before if isinstance(before, Customer) else None, by)
+        elif isinstance(before, CustomerLog):
+            self.withdraw(before, by)
+        elif before is not None:
+            self.withdraw_customer(before, by)
+        return turn(before, after, self.now, by)
 
     def next_log_id(self) -> int:
         """A LogID that the site never gave; given only if this transaction is kept."""
@@ -277,6 +363,22 @@ class Transaction:
         """Write an entry of the journal with what the call did."""
         self._entries.append(entry)
 
+    def tally(self, entry: JournalEntry, changed: int, warnings: int) -> None:
+        """
+        Enter what a call of several transactions did up to this one; see `Tally`.
+
+        Its entry comes with its first change.
+        """
+        ack = "Warning" if warnings else entry.ack
+        if self.get(TALLIES, entry.site, entry.request) is not None:
+            self.put(TALLIES, Tally(entry.site, entry.request, changed, warnings, ack))
+        elif changed:
+            self.enter(replace(entry, changed=changed, warnings=warnings, ack=ack))
+
+    def discard(self) -> None:
+        """Forget all that was written so far."""
+        self._own.clear()
+
     def keep(self) -> None:
         """Make what is written the group's, once the work has returned."""
         self._kept = True
@@ -297,7 +399,9 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._selects: WeakKeyDictionary[Executable, tuple[str, list[Any]]] = WeakKeyDictionary()
+        self._selects: WeakKeyDictionary[Executable, tuple[str, list[tuple[str, Any]]]] = (
+            WeakKeyDictionary()
+        )
         self._compiled: dict[Any, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
 
     def row(self, driver: Driver, kept: Kept[Any], key: RowKey) -> Sequence[Any] | None:
@@ -321,6 +425,23 @@ class Statements:
             sql, values = self._compile(table, lambda: insert(table))
             driver.executemany(sql, [values(row) for row in rows]).close()
 
+    def delete(self, driver: Driver, kept: Kept[Any], rows: list[dict[str, Any]]) -> None:
+        """Delete rows; each has the columns of the key."""
+        if rows:
+            sql, values = self._compile(
+                ("delete", kept), lambda: delete(kept.table).where(*_key_is(kept))
+            )
+            driver.executemany(sql, [values(row) for row in rows]).close()
+
+    def answer(self, driver: Driver, site: int, request: bytes) -> tuple[str, bytes] | None:
+        """The Ack and the bytes of an answer that the journal has."""
+        sql, _ = self._compile("answer", _answer_of)
+        found = driver.execute(sql, (site, request)).fetchone()
+        if found is None or found[1] is None:
+            return None
+        ack, body, flags = found
+        return ack, unpacked(body, bool(flags & 2))
+
     def merge(self, driver: Driver, kept: Kept[Any], rows: list[dict[str, Any]]) -> None:
         """Add rows; one whose key is there already gives that its `kept.new` columns."""
         if rows:
@@ -335,14 +456,25 @@ class Statements:
 
     def rows(self, driver: Driver, statement: Executable) -> list[Sequence[Any]]:
         """What a SELECT gives, with the values it holds; compiled once for as long as it lives."""
+        return fetched(driver.execute(*self._select(statement, {})))
+
+    def given(
+        self, driver: Driver, statement: Executable, values: Mapping[str, Any]
+    ) -> list[Sequence[Any]]:
+        """What a SELECT gives for these values of its parameters, however much it is."""
+        found: list[Sequence[Any]] = driver.execute(*self._select(statement, values)).fetchall()
+        return found
+
+    def _select(self, statement: Executable, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         if statement not in self._selects:
             compiled: Any = statement.compile(  # type: ignore[attr-defined]
                 dialect=self._dialect, compile_kwargs={"render_postcompile": True}
             )
             params = compiled.params  # made anew each time it is asked for
-            values = [params[name] for name in compiled.positiontup]
-            self._selects[statement] = str(compiled), values
-        return fetched(driver.execute(*self._selects[statement]))
+            own = [(name, params[name]) for name in compiled.positiontup]
+            self._selects[statement] = str(compiled), own
+        sql, own = self._selects[statement]
+        return sql, [values.get(name, value) for name, value in own]
 
     def update(
         self, driver: Driver, kept: Kept[Any], columns: tuple[str, ...], rows: list[dict[str, Any]]
@@ -380,6 +512,16 @@ def _logs_of(places: int) -> Select[Any]:
     log = tables.customer_log.c
     ids: list[Any] = [bindparam(f"log_id_{n}") for n in range(places)]
     return select(tables.customer_log).where(log.site == bindparam("site"), log.log_id.in_(ids))
+
+
+def _answer_of() -> Select[Any]:
+    journal, body = tables.journal.c, tables.journal_body.c
+    both = and_(body.site == journal.site, body.request == journal.request)
+    return (
+        select(journal.ack, body.answer_body, body.packed)
+        .join_from(tables.journal, tables.journal_body, both)
+        .where(journal.site == bindparam("site"), journal.request == bindparam("request"))
+    )
 
 
 def _key_is(kept: Kept[Any]) -> list[Any]:

@@ -26,7 +26,7 @@ def schema_of(path: Path) -> str | None:
     """The revision of the schema at `path`; None: nothing is there yet. Raises DatabaseError."""
     if not path.exists():
         return None
-    with _told(f"look at {path}"), closing(driver.connect(path)) as database:
+    with told(f"look at {path}"), closing(driver.connect(path)) as database:
         return look(database, path)
 
 
@@ -37,7 +37,7 @@ def check(path: Path, step: Callable[[str], None]) -> Iterator[str]:
     step: told what is looked at next. Raises DatabaseError when it cannot be opened or its schema
     is not the one of today.
     """
-    with _told(f"check {path}"), _opened(path) as (database, found):
+    with told(f"check {path}"), opened(path) as (database, found):
         if found != tables.SCHEMA_REVISION:
             raise DatabaseError(
                 f"The database {path} has schema {found}, and this recontact can check only "
@@ -52,7 +52,7 @@ def backup(path: Path, to: Path, progress: Progress | None = None) -> None:
 
     The copy is of one moment, and on disk when this returns. Raises DatabaseError.
     """
-    with _told(f"back up {path}"), _opened(path) as (database, _):
+    with told(f"back up {path}"), opened(path) as (database, _):
         copy(database, to, progress)
 
 
@@ -70,7 +70,7 @@ def restore(source: Path, path: Path, progress: Progress | None = None) -> str:
                 f"There is a file {there} already, and a restore overwrites nothing. Stop the "
                 "server, if it runs, and move that file away."
             )
-    with _told(f"restore {source}"), _opened_as_it_lies(source) as (database, found):
+    with told(f"restore {source}"), opened_as_it_lies(source) as (database, found):
         refuse_unknown(found, source)
         if fault := next(faults_of_file(database), None):
             raise DatabaseError(f"The file {source} is damaged; nothing was restored. {fault}")
@@ -86,7 +86,7 @@ def compact(path: Path, progress: Progress | None = None) -> int:
     Raises DatabaseError.
     """
     given = 0
-    with _told(f"compact {path}"), _opened(path, writes=True) as (database, _):
+    with told(f"compact {path}"), opened(path, writes=True) as (database, _):
         (page_size,) = database.execute("PRAGMA page_size").fetchone()
         (free,) = database.execute("PRAGMA freelist_count").fetchone()
         for done in range(0, free, _MOVED):
@@ -100,11 +100,11 @@ def compact(path: Path, progress: Progress | None = None) -> int:
             database.execute("COMMIT").close()
             given += before - after
             sleep(_PAUSE)
-        _cut_wal(database)
+        cut_wal(database)
     return int(given * page_size)
 
 
-def _cut_wal(database: Driver) -> None:
+def cut_wal(database: Driver) -> None:
     """Leave an empty WAL, unless others read it all the time: writers wait while it is tried."""
     database.execute("PRAGMA busy_timeout = 50").close()
     for _ in range(20):
@@ -116,7 +116,7 @@ def _cut_wal(database: Driver) -> None:
 
 
 @contextmanager
-def _opened(path: Path, *, writes: bool = False) -> Iterator[tuple[Driver, str]]:
+def opened(path: Path, *, writes: bool = False) -> Iterator[tuple[Driver, str]]:
     """A connection to a database of ours that is there, and the revision of its schema."""
     if not path.is_file():
         raise DatabaseError(f"There is no database {path}: name it with --database.")
@@ -128,7 +128,7 @@ def _opened(path: Path, *, writes: bool = False) -> Iterator[tuple[Driver, str]]
 
 
 @contextmanager
-def _opened_as_it_lies(path: Path) -> Iterator[tuple[Driver, str]]:
+def opened_as_it_lies(path: Path) -> Iterator[tuple[Driver, str]]:
     """The same, for a file that may lie where nothing can be written, and is left as it is."""
     if not path.is_file():
         raise DatabaseError(f"There is no file {path}.")
@@ -147,7 +147,7 @@ def _revision_of(database: Driver, path: Path) -> str:
 
 
 @contextmanager
-def _told(doing: str) -> Iterator[None]:
+def told(doing: str) -> Iterator[None]:
     """Say of an error of the machine that we cannot do this, and why."""
     try:
         yield

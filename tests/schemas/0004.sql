@@ -1,0 +1,249 @@
+-- Schema 0004, as recontact 0.1.0 wrote it.
+PRAGMA auto_vacuum = INCREMENTAL;
+BEGIN;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+CREATE TABLE customer_log (
+	site INTEGER NOT NULL, 
+	log_id BIGINT NOT NULL, 
+	allocated_to TEXT, 
+	allocated_to_folded TEXT, 
+	follow_up_type TEXT, 
+	follow_up_type_folded TEXT, 
+	username TEXT, 
+	username_folded TEXT, 
+	customer_name TEXT, 
+	customer_name_folded TEXT, 
+	last_contacted BIGINT, 
+	follow_up_day VARCHAR(10), 
+	follow_up_at BIGINT, 
+	status TEXT NOT NULL, 
+	notes TEXT, 
+	date_added BIGINT NOT NULL, 
+	date_updated BIGINT NOT NULL, 
+	revision BIGINT NOT NULL, 
+	PRIMARY KEY (site, log_id)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE journal (
+	site INTEGER NOT NULL, 
+	request BLOB NOT NULL, 
+	at BIGINT NOT NULL, 
+	key_id INTEGER NOT NULL, 
+	action VARCHAR(40) NOT NULL, 
+	format VARCHAR(10) NOT NULL, 
+	address VARCHAR(64) NOT NULL, 
+	http_status SMALLINT NOT NULL, 
+	ack VARCHAR(10) NOT NULL, 
+	items INTEGER NOT NULL, 
+	errors INTEGER NOT NULL, 
+	warnings INTEGER NOT NULL, 
+	changed INTEGER NOT NULL, 
+	duration_us BIGINT NOT NULL, 
+	passed_over TEXT, 
+	request_length BIGINT NOT NULL, 
+	request_hash BLOB, mode VARCHAR(40), who TEXT, 
+	PRIMARY KEY (site, request)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE journal_body (
+	site INTEGER NOT NULL, 
+	request BLOB NOT NULL, 
+	packed SMALLINT NOT NULL, 
+	request_body BLOB, 
+	answer_body BLOB, 
+	PRIMARY KEY (site, request)
+);
+CREATE TABLE revision (
+	site INTEGER NOT NULL, 
+	log_id BIGINT NOT NULL, 
+	number BIGINT NOT NULL, 
+	at BIGINT NOT NULL, 
+	key_id INTEGER, 
+	request BLOB NOT NULL, 
+	changes TEXT NOT NULL, who TEXT, 
+	PRIMARY KEY (site, log_id, number)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE site (
+	site INTEGER NOT NULL, 
+	name VARCHAR(100) NOT NULL, 
+	zone VARCHAR(64) NOT NULL, 
+	cors_origins TEXT DEFAULT '' NOT NULL, 
+	next_log_id BIGINT DEFAULT 1 NOT NULL, 
+	created_at BIGINT NOT NULL, dialect VARCHAR(12) DEFAULT 'documented' NOT NULL, next_customer_id BIGINT DEFAULT 1 NOT NULL, 
+	PRIMARY KEY (site)
+);
+CREATE TABLE "key" (
+	key_id INTEGER NOT NULL, 
+	site INTEGER NOT NULL, 
+	digest BLOB NOT NULL, 
+	hint VARCHAR(16) NOT NULL, 
+	username TEXT, 
+	may VARCHAR(20) NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT, 
+	revoked_at BIGINT, 
+	last_used_at BIGINT, 
+	PRIMARY KEY (key_id), 
+	FOREIGN KEY(site) REFERENCES site (site), 
+	CONSTRAINT key_digest UNIQUE (digest)
+);
+CREATE TABLE customer (
+	site INTEGER NOT NULL, 
+	username_folded TEXT NOT NULL, 
+	customer_id BIGINT NOT NULL, 
+	username TEXT NOT NULL, 
+	details TEXT NOT NULL, 
+	type TEXT, 
+	active SMALLINT NOT NULL, 
+	on_credit_hold SMALLINT NOT NULL, 
+	newsletter_subscriber SMALLINT NOT NULL, 
+	email_address_folded TEXT, 
+	bill_company_folded TEXT, 
+	bill_state_folded TEXT, 
+	user_group_folded TEXT, 
+	date_added BIGINT NOT NULL, 
+	date_updated BIGINT NOT NULL, 
+	revision BIGINT NOT NULL, 
+	PRIMARY KEY (site, username_folded)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE customer_revision (
+	site INTEGER NOT NULL, 
+	customer_id BIGINT NOT NULL, 
+	number BIGINT NOT NULL, 
+	at BIGINT NOT NULL, 
+	key_id INTEGER, 
+	request BLOB NOT NULL, 
+	changes TEXT NOT NULL, who TEXT, 
+	PRIMARY KEY (site, customer_id, number)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE search_pending (
+	site INTEGER NOT NULL, 
+	log_id BIGINT NOT NULL, 
+	was TEXT, words TEXT, 
+	PRIMARY KEY (site, log_id)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE search_index (
+	made_by VARCHAR(60) NOT NULL, 
+	PRIMARY KEY (made_by)
+);
+CREATE VIRTUAL TABLE log_search USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii', prefix='1 2 3');
+ANALYZE sqlite_schema;
+DELETE FROM sqlite_stat1;
+CREATE TABLE idempotency (
+	site INTEGER NOT NULL, 
+	key_id INTEGER NOT NULL, 
+	idempotency_key TEXT NOT NULL, 
+	fingerprint BLOB NOT NULL, 
+	request BLOB NOT NULL, 
+	PRIMARY KEY (site, key_id, idempotency_key)
+)
+ WITHOUT ROWID
+
+;
+DELETE FROM log_search_data;
+DELETE FROM log_search_idx;
+DELETE FROM log_search_config;
+INSERT INTO alembic_version VALUES ('0004');
+INSERT INTO customer_log VALUES (1, 1, 'ana', 'ana', 'Phone', 'phone', NULL, NULL, 'Bob Stone', 'bob stone', 1795167000, '2026-11-24', NULL, 'Recontacting', 'Wants the chairs in oak', 1795595782, 1795595789, 3);
+INSERT INTO customer_log VALUES (1, 2, NULL, NULL, NULL, NULL, NULL, NULL, 'Café Lumière', 'café lumière', NULL, NULL, 1795532400, 'Require Recontact', 'long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long ', 1795595782, 1795595788, 4);
+INSERT INTO journal VALUES (1, X'01A211D94AB87E2AAB2BD5DBD1B2C986', 1795595782840, 1, 'AddCustomer', 'json', '127.0.0.1', 200, 'Success', 1, 0, 0, 1, 2222, NULL, 89, NULL, NULL, NULL);
+INSERT INTO journal VALUES (1, X'01A211D94AC3798D8F941FA3092F5C38', 1795595782851, 1, 'UpdateCustomer', 'json', '127.0.0.1', 200, 'Success', 1, 0, 0, 1, 654, NULL, 59, NULL, NULL, NULL);
+INSERT INTO journal VALUES (1, X'01A211D94ACC789F94D7490E659A28E2', 1795595782860, 1, 'AddCustomerLog', 'json', '127.0.0.1', 200, 'Success', 2, 0, 0, 2, 674, NULL, 287, NULL, NULL, NULL);
+INSERT INTO journal VALUES (1, X'01A211D94B057FC88DEBD5F8D761D055', 1795595782917, 1, 'UpdateCustomerLog', 'json', '127.0.0.1', 200, 'Success', 1, 0, 0, 1, 1715, NULL, 80, NULL, NULL, NULL);
+INSERT INTO journal VALUES (1, X'01A211D94B097564BD619BB208A8261D', 1795595782921, 1, 'UpdateCustomerLog', 'json', '127.0.0.1', 200, 'Success', 1, 0, 0, 1, 1634, NULL, 5045, NULL, NULL, NULL);
+INSERT INTO journal VALUES (1, X'01A211D94B0E78C18FB46DCFD8C0B163', 1795595782926, 1, 'UpdateCustomerLog', 'json', '127.0.0.1', 200, 'Error', 1, 1, 0, 0, 357, NULL, 55, NULL, NULL, NULL);
+INSERT INTO journal VALUES (1, X'01A211D94B1074E88D97D35F3E6ADD7C', 1795595782928, 1, 'GetCustomerLog', 'json', '127.0.0.1', 200, 'Success', 0, 0, 0, 0, 2090, NULL, 53, NULL, NULL, NULL);
+INSERT INTO journal VALUES (1, X'01A211D95AC474078916658C6788DB6F', 1795595786948, 0, 'Withdraw', '', '', 0, 'Success', 1, 0, 0, 1, 0, NULL, 11, NULL, NULL, 'command line');
+INSERT INTO journal VALUES (1, X'01A211D95EE47DBC983C1B6B83B7212B', 1795595788004, 0, 'Undo', '', '', 0, 'Success', 1, 0, 0, 1, 0, NULL, 24, NULL, NULL, 'command line');
+INSERT INTO journal VALUES (1, X'01A211D964507ECDA8907BF34577292E', 1795595789392, 1, 'UpdateCustomerLog', 'json', '127.0.0.1', 200, 'Success', 1, 0, 0, 1, 10716, NULL, 68, NULL, 'strict', NULL);
+INSERT INTO journal_body VALUES (1, X'01A211D94AB87E2AAB2BD5DBD1B2C986', 0, X'7B22437573746F6D6572223A205B7B22557365726E616D65223A2022416E61222C2022456D61696C41646472657373223A2022616E614073686F702E6578616D706C65222C2022416374697665223A202254727565227D5D7D', X'7B22437573746F6D6572223A5B7B22557365726E616D65223A22416E61227D5D2C2243757272656E7454696D65223A22323032362D31312D32352030383A33363A3232222C2241636B223A2253756363657373227D');
+INSERT INTO journal_body VALUES (1, X'01A211D94AC3798D8F941FA3092F5C38', 0, X'7B22437573746F6D6572223A205B7B22557365726E616D65223A2022616E61222C20224372656469744C696D6974223A202231322E3530227D5D7D', X'7B22437573746F6D6572223A5B7B22557365726E616D65223A22416E61227D5D2C2243757272656E7454696D65223A22323032362D31312D32352030383A33363A3232222C2241636B223A2253756363657373227D');
+INSERT INTO journal_body VALUES (1, X'01A211D94ACC789F94D7490E659A28E2', 0, X'7B22437573746F6D65724C6F6773223A205B7B22437573746F6D65724E616D65223A2022426F622053746F6E65222C2022466F6C6C6F77557054797065223A202250686F6E65222C2022446174655265717569726564466F6C6C6F775570223A2022323032362D31312D3234222C20224C617374436F6E746163746564223A2022323032362D31312D32302030393A33303A3030222C20224E6F746573223A202241736B656420666F7220612071756F7465206F6E20343020636861697273227D2C207B22437573746F6D65724E616D65223A20224361665C7530306539204C756D695C75303065387265222C2022446174655265717569726564466F6C6C6F775570223A2022323032362D31312D32345431353A30303A30305A227D5D7D', X'7B22437573746F6D65724C6F67223A5B7B224C6F674944223A2231227D2C7B224C6F674944223A2232227D5D2C2243757272656E7454696D65223A22323032362D31312D32352030383A33363A3232222C2241636B223A2253756363657373227D');
+INSERT INTO journal_body VALUES (1, X'01A211D94B057FC88DEBD5F8D761D055', 0, X'7B22437573746F6D65724C6F6773223A205B7B224C6F674944223A20312C2022416C6C6F6361746564546F223A2022616E61222C2022537461747573223A20225265636F6E74616374696E67227D5D7D', X'7B2243757272656E7454696D65223A22323032362D31312D32352030383A33363A3232222C2241636B223A2253756363657373227D');
+INSERT INTO journal_body VALUES (1, X'01A211D94B097564BD619BB208A8261D', 1, X'7801EDD4310A80300C85E1AB84373B39BAEA22881710C7D2450DD83A95DEDD7A08B77F098F8C8FE42B1A9F94FD0CF7E23169B0ADA8A5796AB1EF4CABE7F0AD75F8158D4107DC016F0005488884488884488884488884488884488884488884BF4AA8BAD7177A2422CD', X'7B2243757272656E7454696D65223A22323032362D31312D32352030383A33363A3232222C2241636B223A2253756363657373227D');
+INSERT INTO journal_body VALUES (1, X'01A211D94B0E78C18FB46DCFD8C0B163', 0, X'7B22437573746F6D65724C6F6773223A205B7B224C6F674944223A2039392C20224E6F746573223A20226F66206E6F206C6F67227D5D7D', NULL);
+INSERT INTO journal_body VALUES (1, X'01A211D94B1074E88D97D35F3E6ADD7C', 0, X'7B2246696C746572223A207B224C6F674944223A20312C20224F757470757453656C6563746F72223A205B224E6F746573225D7D7D', NULL);
+INSERT INTO journal_body VALUES (1, X'01A211D95AC474078916658C6788DB6F', 0, X'7B224C6F674944223A327D', NULL);
+INSERT INTO journal_body VALUES (1, X'01A211D95EE47DBC983C1B6B83B7212B', 0, X'7B224C6F674944223A322C225265766973696F6E223A337D', NULL);
+INSERT INTO journal_body VALUES (1, X'01A211D964507ECDA8907BF34577292E', 0, X'7B22437573746F6D65724C6F6773223A205B7B224C6F674944223A20312C20224E6F746573223A202257616E7473207468652063686169727320696E206F616B227D5D7D', X'7B2243757272656E7454696D65223A22323032362D31312D32352030383A33363A3239222C2241636B223A2253756363657373227D');
+INSERT INTO revision VALUES (1, 1, 1, 1795595782, 1, X'01A211D94ACC789F94D7490E659A28E2', '{"follow_up_type":[null,"Phone"],"customer_name":[null,"Bob Stone"],"last_contacted":[null,"2026-11-20 09:30:00"],"date_required_follow_up":[null,"2026-11-24"],"status":[null,"Require Recontact"],"notes":[null,"Asked for a quote on 40 chairs"]}', NULL);
+INSERT INTO revision VALUES (1, 1, 2, 1795595782, 1, X'01A211D94B057FC88DEBD5F8D761D055', '{"allocated_to":[null,"ana"],"status":["Require Recontact","Recontacting"]}', NULL);
+INSERT INTO revision VALUES (1, 1, 3, 1795595789, 1, X'01A211D964507ECDA8907BF34577292E', '{"notes":["Asked for a quote on 40 chairs","Wants the chairs in oak"]}', NULL);
+INSERT INTO revision VALUES (1, 2, 1, 1795595782, 1, X'01A211D94ACC789F94D7490E659A28E2', '{"customer_name":[null,"Café Lumière"],"date_required_follow_up":[null,"2026-11-24 15:00:00"],"status":[null,"Require Recontact"]}', NULL);
+INSERT INTO revision VALUES (1, 2, 2, 1795595782, 1, X'01A211D94B097564BD619BB208A8261D', '{"notes":[null,"long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long "]}', NULL);
+INSERT INTO revision VALUES (1, 2, 3, 1795595786, NULL, X'01A211D95AC474078916658C6788DB6F', '{"customer_name":["Café Lumière",null],"date_required_follow_up":["2026-11-24 15:00:00",null],"status":["Require Recontact",null],"notes":["long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long ",null]}', 'command line');
+INSERT INTO revision VALUES (1, 2, 4, 1795595788, NULL, X'01A211D95EE47DBC983C1B6B83B7212B', '{"customer_name":[null,"Café Lumière"],"date_required_follow_up":[null,"2026-11-24 15:00:00"],"status":[null,"Require Recontact"],"notes":[null,"long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long "]}', 'command line');
+INSERT INTO site VALUES (1, 'Shop', 'UTC', '', 3, 1795595782, 'documented', 2);
+INSERT INTO key VALUES (1, 1, X'3E2D500D2363734DBFA34E18B9E0206E4E11B807C900943AB8850265AF5F863C', '', NULL, 'read,write', 1795595782, NULL, NULL, 1795595782);
+INSERT INTO key VALUES (2, 1, X'817E4CCF314381579B350B9C3FA456A3442C89DCF2BEF49213C883AE10A287DD', 'rk_tf8m', 'ana', 'read', 1795595783, NULL, NULL, NULL);
+INSERT INTO key VALUES (3, 1, X'83FD516222D5BC023B4C7F6E98705A413874A38FD81C0909FDABFA533351E687', 'rk_1LVq', NULL, 'read,write', 1795595784, NULL, 1795595785, NULL);
+INSERT INTO customer VALUES (1, 'ana', 1, 'Ana', '{"type":"Customer","active":"True","newsletter_subscriber":"False","on_credit_hold":"False","email_address":"ana@shop.example","credit_limit":"12.50"}', 'Customer', 1, 0, 0, 'ana@shop.example', NULL, NULL, NULL, 1795595782, 1795595782, 2);
+INSERT INTO customer_revision VALUES (1, 1, 1, 1795595782, 1, X'01A211D94AB87E2AAB2BD5DBD1B2C986', '{"username":[null,"Ana"],"type":[null,"Customer"],"email_address":[null,"ana@shop.example"],"newsletter_subscriber":[null,"False"],"active":[null,"True"],"on_credit_hold":[null,"False"]}', NULL);
+INSERT INTO customer_revision VALUES (1, 1, 2, 1795595782, 1, X'01A211D94AC3798D8F941FA3092F5C38', '{"credit_limit":[null,"12.50"]}', NULL);
+INSERT INTO search_pending VALUES (1, 1, 'Bob Stone
+Asked for a quote on 40 chairs', ' bob stone wants the chairs in oak ');
+INSERT INTO search_index VALUES ('SQLite 3.53.4, Unicode 14.0.0');
+INSERT INTO log_search_data VALUES (1, X'020C');
+INSERT INTO log_search_data VALUES (10, X'000000020102000002010101020101');
+INSERT INTO log_search_data VALUES (137438953473, X'0000018903303430C080808001010161C0808080010204736B6564C0808080010103626F62C080808001010463616665C08080800202056861697273C0808080010103666F72C08080800101046C6F6E67C0808080020206756D69657265C08080800201026F6EC080808001010571756F7465C080808001010573746F6E65C08080800100023134C080808001010161C080808001010162C080808001010163C08080800101010166C08080800101016CC08080800201016FC080808001010171C080808001010173C0808080010003323430C08080800101026173C0808080010102626FC08080800101026361C080808002020168C0808080010102666FC08080800101026C6FC080808002020175C08080800201026F6EC08080800101027175C08080800101027374C08080800100043361736BC0808080010103626F62C0808080010103636166C08080800202026861C0808080010103666F72C08080800101036C6F6EC0808080020202756DC080808002010371756FC080808001010373746FC0808080010409080B0A0B0C0A0B0D090C0C0908080908080808080A090909080909080909090B0A0A090A0A090A');
+INSERT INTO log_search_data VALUES (274877906945, X'00000087053063616665C080808002000001046C6F6E67C08080800200000206756D69657265C080808002000000023163C080808002000001016CC08080800200000003326361C080808002000001026C6FC0808080020000020175C0808080020000000433636166C080808002000001036C6F6EC08080800200000202756DC0808080020000040D0D0F0B0A0C0B0A0D0C');
+INSERT INTO log_search_idx VALUES (1, X'', 2);
+INSERT INTO log_search_idx VALUES (2, X'', 2);
+INSERT INTO log_search_config VALUES ('automerge', 0);
+INSERT INTO log_search_config VALUES ('crisismerge', 1000);
+INSERT INTO log_search_config VALUES ('version', 4);
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log', '1000000 1000000 1');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_allocated_to_folded_log_id', '1000000 1000000 20000 1');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_status_log_id', '1000000 1000000 300000 1');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_follow_up_type_folded_log_id', '1000000 1000000 100000 1');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_username_folded_log_id', '1000000 1000000 50 1');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_customer_name_folded_log_id', '1000000 1000000 50 1');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_date_added', '1000000 1000000 100');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_date_updated', '1000000 1000000 100');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_last_contacted', '1000000 1000000 100');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_status_follow_up_day', '1000000 1000000 300000 300');
+INSERT INTO sqlite_stat1 VALUES ('customer_log', 'customer_log_by_site_status_follow_up_at', '300000 300000 100000 100');
+INSERT INTO sqlite_stat1 VALUES ('customer', 'customer', '100000 100000 1');
+INSERT INTO sqlite_stat1 VALUES ('customer', 'customer_by_site_customer_id', '100000 100000 1');
+INSERT INTO sqlite_stat1 VALUES ('customer', 'customer_by_site_email_address_folded_customer_id', '100000 100000 2 1');
+INSERT INTO sqlite_stat1 VALUES ('customer', 'customer_by_site_date_added', '100000 100000 100');
+INSERT INTO sqlite_stat1 VALUES ('customer', 'customer_by_site_date_updated', '100000 100000 100');
+INSERT INTO sqlite_stat1 VALUES ('search_pending', 'search_pending', '500 500 1');
+INSERT INTO idempotency VALUES (1, 1, 'the-key-of-a-repeat', X'DB88D1D3422918C975D461BBBA7E45ECF258A90F033DB0A8C947671F840B4852', X'01A211D964507ECDA8907BF34577292E');
+CREATE INDEX customer_log_by_site_allocated_to_folded_log_id ON customer_log (site, allocated_to_folded, log_id);
+CREATE INDEX customer_log_by_site_date_updated ON customer_log (site, date_updated);
+CREATE INDEX customer_log_by_site_status_log_id ON customer_log (site, status, log_id);
+CREATE UNIQUE INDEX customer_by_site_customer_id ON customer (site, customer_id);
+CREATE INDEX customer_by_site_email_address_folded_customer_id ON customer (site, email_address_folded, customer_id);
+CREATE INDEX customer_by_site_date_added ON customer (site, date_added);
+CREATE INDEX customer_by_site_date_updated ON customer (site, date_updated);
+CREATE INDEX customer_log_by_site_username_folded_log_id ON customer_log (site, username_folded, log_id);
+CREATE INDEX customer_log_by_site_customer_name_folded_log_id ON customer_log (site, customer_name_folded, log_id);
+CREATE INDEX customer_log_by_site_follow_up_type_folded_log_id ON customer_log (site, follow_up_type_folded, log_id);
+CREATE INDEX customer_log_by_site_status_follow_up_day ON customer_log (site, status, follow_up_day);
+CREATE INDEX customer_log_by_site_status_follow_up_at ON customer_log (site, status, follow_up_at) WHERE follow_up_at IS NOT NULL;
+CREATE INDEX customer_log_by_site_date_added ON customer_log (site, date_added);
+CREATE INDEX customer_log_by_site_last_contacted ON customer_log (site, last_contacted);
+CREATE INDEX revision_by_site_request_key_id ON revision (site, request, key_id);
+CREATE INDEX customer_revision_by_site_request_key_id ON customer_revision (site, request, key_id);
+CREATE INDEX idempotency_by_site_request ON idempotency (site, request);
+COMMIT;
