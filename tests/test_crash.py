@@ -1,9 +1,11 @@
 """
 Nothing that was acknowledged is lost when the server is killed, or told to stop, under load.
 
-CRASH_ROUNDS: how often it is killed. CRASH_SEED: repeats the choices of a run that failed.
+CRASH_ROUNDS: how often it is killed. CRASH_REPEATS: how many calls with an Idempotency-Key are sent
+again. CRASH_SEED: repeats the choices of a run that failed.
 """
 
+import asyncio
 import http.client
 import itertools
 import json
@@ -26,7 +28,10 @@ import pytest
 from conftest import KEY, Neto, Served, served
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "5"))
+REPEATS = int(os.environ.get("CRASH_REPEATS", "2000"))
 WRITERS = 16
+REPEATERS = 256
+"""So many calls are in flight whenever the server is killed, saved or not."""
 HEADERS = {"NETOAPI_KEY": KEY, "Accept": "application/json"}
 
 
@@ -321,17 +326,113 @@ def test_sigterm_under_load_answers_what_was_accepted_and_saves_nothing_else(
     assert len(ledger.answered) > 10
 
 
+# -- calls with an Idempotency-Key ---------------------------------------------------------------
+
+
+@dataclass
+class Repeater:
+    """
+    A client that sends each of its calls until it is answered, and only then the next.
+
+    answers: of each token, which its call notes in a log: the LogID and the bytes. repeats: calls
+    that were sent again after the server died. replays: those that it had saved.
+    """
+
+    name: str
+    answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    repeats: int = 0
+    replays: int = 0
+    _unanswered: str | None = None
+
+    async def run(self, host: str, port: int, *, last: bool) -> None:
+        """Until the server dies; if this is the `last`, until all is answered."""
+        if last and self._unanswered is None:
+            return
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                self.repeats += self._unanswered is not None
+                while not (last and self._unanswered is None):
+                    self._unanswered = self._unanswered or f"{self.name}.{len(self.answers)}"
+                    await self._send(self._unanswered, reader, writer)
+            finally:
+                writer.close()
+
+    async def _send(
+        self, token: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(raw_add(token, f"Idempotency-Key: key-of-{token}"))
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = re.search(r"(?i)content-length: (\d+)", head)
+        assert length, head
+        body = await reader.readexactly(int(length[1]))
+        if head.startswith("HTTP/1.1 503 "):  # too many at a time: later
+            await asyncio.sleep(0.05)
+            return
+        answer = json.loads(body)
+        assert answer["Ack"] == "Success", answer
+        self.replays += "idempotency-replayed: true" in head.lower()
+        (log,) = answer["CustomerLog"]
+        self.answers[token] = int(log["LogID"]), body
+        self._unanswered = None
+
+
+async def let_run(
+    repeaters: list[Repeater], server: Served, seconds: float, *, last: bool = False
+) -> None:
+    """All at a time; after so many seconds the server is killed, unless it is the last one."""
+    host, port = server.url.removeprefix("http://").rsplit(":", 1)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as running:
+        for one in repeaters:
+            running.create_task(one.run(host, int(port), last=last))
+        if not last:
+            await asyncio.sleep(seconds)
+            server.process.kill()
+
+
+def test_calls_with_a_key_that_are_repeated_after_each_kill_are_run_once(database: Path) -> None:
+    chance = seeded()
+    repeaters = [Repeater(f"r{n}") for n in range(REPEATERS)]
+
+    def count(what: str) -> int:
+        return sum(getattr(one, what) for one in repeaters)
+
+    while count("repeats") < REPEATS:
+        with served(database) as server:
+            asyncio.run(let_run(repeaters, server, chance.uniform(0.1, 0.7)))
+    with served(database) as server:
+        asyncio.run(let_run(repeaters, server, 0, last=True))
+        assert server.stop() == 0
+
+    answers = {token: answer for one in repeaters for token, answer in one.answers.items()}
+    print(f"{len(answers)} calls, {count('repeats')} sent again, {count('replays')} of them saved")
+    with closing(sqlite3.connect(database)) as file:
+        logs = file.execute("SELECT notes, log_id FROM customer_log").fetchall()
+        assert len(logs) == len(answers)  # no token is there twice
+        assert dict(logs) == {token: log_id for token, (log_id, _) in answers.items()}
+        kept = file.execute(
+            "SELECT substr(idempotency_key, 8), answer_body FROM idempotency"
+            " JOIN journal_body USING (site, request)"
+        )
+        assert dict(kept) == {token: body for token, (_, body) in answers.items()}
+    # Else too few were in flight for this to show anything.
+    assert count("replays") > REPEATS / 20
+
+
+# -- told to stop --------------------------------------------------------------------------------
+
+
 def connect(server: Served) -> socket.socket:
     host, port = server.url.removeprefix("http://").rsplit(":", 1)
     return socket.create_connection((host, int(port)), timeout=20)
 
 
-def raw_add(notes: str) -> bytes:
+def raw_add(notes: str, *headers: str) -> bytes:
     """A whole request, byte by byte."""
     body = _body([{"Notes": notes}])
     head = "POST /do/WS/NetoAPI HTTP/1.1\r\nHost: x\r\nNETOAPI_ACTION: AddCustomerLog\r\n"
-    head += f"NETOAPI_KEY: {KEY}\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head += f"NETOAPI_KEY: {KEY}\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n"
+    return "".join([head, *(f"{one}\r\n" for one in headers), "\r\n"]).encode() + body
 
 
 def terminate(server: Served, how: signal.Signals = signal.SIGTERM) -> None:

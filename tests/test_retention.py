@@ -1,21 +1,27 @@
 """The journal keeps its days and its bytes: what is past them goes, and nothing else does."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Neto, TestClock, served, serving
+from conftest import Answer, Neto, TestClock, served, serving
 from sqlalchemy import Connection
 
 from recontact.clock import new_request_id
-from recontact.store import JournalLimits, retention
+from recontact.config import SettingError, load
+from recontact.model import Repeatable, Site
+from recontact.store import IDEMPOTENCY, JournalLimits, retention
 from recontact.store.retention import Retention
 from recontact.store.sqlite import driver, make_engine
+from recontact.store.transaction import Group, Statements, Transaction
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 MANY = 2**60
@@ -43,7 +49,7 @@ def journal_calls(
     with closing(driver.connect(path, timeout=5)) as file:
         file.executemany(
             "INSERT INTO journal VALUES (?, ?, ?, 1, 'UpdateCustomerLog', 'json', '', 200,"
-            " 'Success', 1, 0, 0, 1, 1, NULL, 1, NULL)",
+            " 'Success', 1, 0, 0, 1, 1, NULL, 1, NULL, NULL, NULL)",
             [(site, request, 0) for request in ids],
         )
         file.executemany(
@@ -74,10 +80,16 @@ def size_of(path: Path) -> int:
 
 
 class Swept:
-    """What `sweep` did. steps: of each transaction, how many rows it deleted. size: at the end."""
+    """
+    What `sweep` did.
+
+    steps: of each transaction, how many rows it deleted. looks: how many it took until there was
+    nothing to do, each time. size: at the end.
+    """
 
     def __init__(self) -> None:
         self.steps: list[int] = []
+        self.looks = [0]
         self.size = 0
 
 
@@ -87,15 +99,18 @@ def sweep(
     days: int = 36_500,
     size: int = MANY,
     amid: Callable[[int], object] = lambda _: None,
-    now: datetime = NOW,
+    now: datetime | Callable[[], datetime] = NOW,
+    then: Sequence[Callable[[], object]] = (),
 ) -> Swept:
     """
     Keep the journal of a file within these limits, until there is nothing more to do.
 
-    amid: called after each step with its number.
+    amid: called after each step with its number. then: called one by one, each when there is
+    nothing to do.
     """
     engine = make_engine(path, writes=True)
     done = Swept()
+    left = list(then)
 
     async def run() -> None:
         quiet = asyncio.Event()
@@ -103,8 +118,13 @@ def sweep(
         async def read(look: Callable[[Connection], Any]) -> Any:
             with engine.connect() as connection, connection.begin():
                 found = look(connection)
+            done.looks[-1] += 1
             if found == (True, None):
-                quiet.set()
+                if left:
+                    left.pop(0)()
+                    done.looks.append(0)
+                else:
+                    quiet.set()
             return found
 
         async def write(delete: Callable[[Any], Any]) -> Any:
@@ -116,7 +136,8 @@ def sweep(
             amid(len(done.steps))
             return result
 
-        kept = Retention(JournalLimits(days, size), lambda: now, read, write)
+        clock = now if callable(now) else lambda: now
+        kept = Retention(JournalLimits(days, size), clock, read, write)
         kept.start()
         await asyncio.wait_for(quiet.wait(), 30)
         await kept.stop()
@@ -195,6 +216,157 @@ def test_revisions_logs_and_customers_stay_whatever_goes(serve: Callable[..., An
         assert neto.log(1)["Revision"] == "2"
         neto.update("json", {"LogID": 1, "Notes": "four"})
         assert neto.log(1)["Revision"] == "3"
+
+
+# -- what an Idempotency-Key names ---------------------------------------------------------------
+
+
+def name_by_keys(path: Path, requests: Sequence[bytes], site: int = 1) -> None:
+    """Let each of these calls have come with an Idempotency-Key of its own."""
+    with closing(driver.connect(path, timeout=5)) as file:
+        file.executemany(
+            "INSERT INTO idempotency VALUES (?, 1, ?, ?, ?)",
+            [(site, sha256(one).hexdigest(), sha256(one).digest(), one) for one in requests],
+        )
+        file.commit()
+
+
+def named(path: Path, site: int = 1) -> list[bytes]:
+    sql = "SELECT request FROM idempotency WHERE site = ? ORDER BY request"
+    return [request for (request,) in ask(path, sql, site)]
+
+
+WEEK = timedelta(days=7) + retention.GRACE
+
+
+def test_a_key_goes_after_its_week_and_what_it_named_stays_in_the_journal(database: Path) -> None:
+    times = [NOW - WEEK + timedelta(milliseconds=ms) for ms in (-2, -1, 0, 1)]
+    ids = journal_calls(database, times, [300] * 4)
+    name_by_keys(database, ids)
+
+    done = sweep(database, days=90)
+
+    assert named(database) == ids[2:]
+    assert entries(database) == bodies(database) == ids
+    assert done.size == size_of(database)
+
+
+def test_a_key_that_is_used_again_as_its_old_row_goes_is_kept(database: Path) -> None:
+    """The call found the row, which was over, and the sweep deletes it before that is written."""
+    old, new = (Repeatable(1, 1, "k", bytes([n]) * 32, bytes([n]) * 16) for n in (1, 2))
+    engine = make_engine(database, writes=True)
+    with engine.connect() as connection, connection.begin():
+        raw = connection.connection.driver_connection
+        assert raw
+        for one in (old, new):
+            group = Group(raw, Statements(engine.dialect))
+            tx = Transaction(group, Site(1, "Shop", ZoneInfo("UTC")), NOW)
+            known = tx.get(IDEMPOTENCY, 1, 1, "k")
+            tx.put(IDEMPOTENCY, one)
+            tx.keep()
+            tx.end()
+            raw.execute("DELETE FROM idempotency").close()
+            group.write(raw)
+        assert known == old
+    engine.dispose()
+    ((fingerprint,),) = ask(database, "SELECT fingerprint FROM idempotency")
+    assert fingerprint == new.fingerprint
+
+
+def test_a_key_is_not_swept_before_it_has_ended_for_callers(serve: Callable[..., Any]) -> None:
+    with serve() as neto:
+        body = json.dumps({"CustomerLogs": {"CustomerLog": {"Notes": "once"}}}).encode()
+
+        def send() -> Answer:
+            return neto.post("AddCustomerLog", body, {"Idempotency-Key": "k"})
+
+        first = send()
+        neto.clock.move(days=7, seconds=-5)
+        assert send().body == first.body
+        neto.clock.move(seconds=10)  # it has ended, and its row is there yet
+        assert len(named(neto.path)) == 1
+        assert send().body != first.body
+        assert neto.log(2)["Notes"] == "once"
+
+
+def test_past_the_bytes_the_oldest_go_that_no_key_names(database: Path) -> None:
+    ids = journal_calls(database, NOW - timedelta(days=6), [1_000] * 30)
+    name_by_keys(database, ids[:20:2])
+
+    assert sweep(database, size=15_000).size == size_of(database) == 15_000
+    assert bodies(database) == sorted([*ids[:20:2], *ids[25:]])
+    assert sweep(database, size=4_000).size == size_of(database) == 10_000  # they wait for the keys
+    assert bodies(database) == named(database) == ids[:20:2]
+    assert sweep(database, size=4_000, now=NOW + timedelta(days=2)).size == 4_000
+    assert (bodies(database), named(database)) == (ids[12:20:2], [])
+    assert entries(database) == ids
+
+
+def test_what_was_passed_over_goes_with_its_key_and_is_not_looked_through_again(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "LOOK_EVERY", 0.01)
+    clock = [NOW]
+    of_keys = journal_calls(database, NOW - timedelta(days=6), [1_000] * 3_500)
+    name_by_keys(database, of_keys)
+    journal_calls(database, NOW - timedelta(days=5), [1_000] * 10)
+    later: list[bytes] = []
+
+    def write_more() -> None:
+        assert bodies(database) == of_keys
+        later[:] = journal_calls(database, NOW, [1_000] * 30)
+
+    def let_keys_end() -> None:
+        assert bodies(database) == of_keys
+        clock[0] += timedelta(days=2)
+
+    def write_again() -> None:
+        assert bodies(database) == []
+        later[:] = journal_calls(database, clock[0], [1_000] * 30)
+
+    then = [lambda: None, write_more, let_keys_end, write_again]
+    done = sweep(database, size=20_000, now=lambda: clock[0], then=then)
+
+    assert bodies(database) == later[-20:]
+    assert done.size == size_of(database) == 20_000
+    # 4 over all bodies, 1 more to count them, 1 at the end; then only over what came since.
+    assert done.looks[:3] == [6, 1, 2]
+
+
+def test_no_entry_goes_before_its_key_even_if_its_days_are_over(database: Path) -> None:
+    """As they may be when the clock was put back."""
+    ids = journal_calls(database, [NOW - timedelta(days=9 - n) for n in range(9)], [100] * 9)
+    name_by_keys(database, ids[4:5])
+
+    sweep(database, days=1)
+
+    assert entries(database) == bodies(database) == ids[4:]
+    assert named(database) == ids[4:5]
+    sweep(database, days=1, now=NOW + timedelta(days=3))
+    assert (entries(database), named(database)) == ([], [])
+
+
+def test_a_journal_that_is_shorter_than_keys_live_is_refused() -> None:
+    assert load({"journal_days": 7}, {}).journal_days == 7
+    said = "journal_days must be at least 7: .* Idempotency-Key .* got 6"
+    with pytest.raises(SettingError, match=said):
+        load({"journal_days": 6}, {})
+
+
+def test_keys_of_each_site_end_in_steps(database: Path) -> None:
+    with closing(driver.connect(database)) as file:
+        file.execute("INSERT INTO site (site, name, zone, created_at) VALUES (2, 'Two', 'UTC', 0)")
+        file.commit()
+    for site in (1, 2):
+        old = journal_calls(database, NOW - timedelta(days=8), [100] * 450, site=site)
+        new = journal_calls(database, NOW - timedelta(days=6), [100] * 5, site=site)
+        name_by_keys(database, [*old, *new], site)
+
+    done = sweep(database, days=90)
+
+    assert done.steps == [200, 200, 50] * 2
+    assert [len(named(database, site)) for site in (1, 2)] == [5, 5]
+    assert len(bodies(database)) == 455
 
 
 # -- step by step --------------------------------------------------------------------------------

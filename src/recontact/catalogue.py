@@ -112,6 +112,12 @@ CATALOGUE: Final = _catalogue(
         "Recontact-Passed-Over names those that were passed over.",
     ),
     Entry(
+        "CL009",
+        "{element} is not an element of {action}",
+        "Strict handling: the call has an element that the action does not know.",
+        "Check its spelling, or leave it out; names count letter by letter.",
+    ),
+    Entry(
         "CL010",
         "{element} is too long",
         "The text has more characters than the element may have. Nothing is ever cut.",
@@ -175,6 +181,13 @@ CATALOGUE: Final = _catalogue(
         "The call has no item, so there is nothing to do.",
         "Wrap the items as the description shows.",
     ),
+    Entry(
+        "CL044",
+        "Nothing was applied, as Prefer: handling=strict asks",
+        "Strict handling: the call has an error, so no item of it was applied.",
+        "Mend what the other errors say, and send the whole call again, with a new "
+        "Idempotency-Key if it had one.",
+    ),
     # -- a Filter --------------------------------------------------------------------------
     Entry(
         "CL030",
@@ -223,7 +236,8 @@ CATALOGUE: Final = _catalogue(
     Entry(
         "CL037",
         "Too much to answer",
-        "The records of the page, or the logs of its customers, are more than one answer holds.",
+        "The records of the page, the logs of its customers or the History of its logs are more "
+        "than one answer holds.",
         "Send a smaller Limit, and read page by page.",
     ),
     # -- the live dialect: warnings where the documented one has errors ---------------------
@@ -436,6 +450,37 @@ CATALOGUE: Final = _catalogue(
         431,
     ),
     Entry(
+        "RC025",
+        "Idempotency-Key cannot be read",
+        "It is empty, over 255 characters long, or has other characters than visible ASCII. "
+        "Nothing was applied.",
+        "Send what tells this call from all others, such as a UUID.",
+        400,
+    ),
+    Entry(
+        "RC026",
+        "Idempotency-Key {key} was sent with another call",
+        "A call with this Idempotency-Key, but with another action, body, answer format or Prefer, "
+        "was answered in the last 7 days. Nothing was applied.",
+        "Send a new Idempotency-Key with each new call, a mended one too, and repeat a call byte "
+        "for byte.",
+        422,
+    ),
+    Entry(
+        "RC027",
+        "Recontact-Dry-Run {value} is neither true nor false",
+        "The header says something else, so it is not clear whether to write. Nothing was applied.",
+        "Send true to try the call, or leave the header out.",
+        400,
+    ),
+    Entry(
+        "RC028",
+        "The answer of Idempotency-Key {key} was erased",
+        "The call ran; what it was about, or its answer, was erased since. It is not run again.",
+        "Read whether what the call was to do is there; send a new call with a new key.",
+        422,
+    ),
+    Entry(
         "RC030",
         "Not saved",
         "The server is overloaded, or its database cannot write. Nothing was saved.",
@@ -446,7 +491,8 @@ CATALOGUE: Final = _catalogue(
         "RC031",
         "Outcome unknown",
         "The commit was sent and its answer lost: all of the call is saved, or nothing.",
-        "Read the logs before sending the call again.",
+        "Send the call again if it had an Idempotency-Key, with the same one; if not, read first "
+        "what is there.",
         503,
     ),
     Entry(

@@ -10,6 +10,7 @@ from typing import Any, Final
 from recontact.addresses import Networks
 from recontact.limits import Rate
 from recontact.messages import RecontactError
+from recontact.model import IDEMPOTENCY_DAYS
 
 PREFIX: Final = "RECONTACT_"
 FILE: Final = "recontact.toml"
@@ -80,6 +81,11 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path = Pa
         raise SettingError(
             f"bodies_limit must be at least body_limit, {config.body_limit}; "
             f"got {config.bodies_limit}."
+        )
+    if config.journal_days < IDEMPOTENCY_DAYS:
+        raise SettingError(
+            f"journal_days must be at least {IDEMPOTENCY_DAYS}: for so long an Idempotency-Key "
+            f"counts, and the journal has the answer to its call; got {config.journal_days}."
         )
     return config
 

@@ -21,16 +21,23 @@ _SINGLE: Final = frozenset(
         b"x_secret_key",
         b"authorization",
         b"content-encoding",
+        b"idempotency-key",
+        b"recontact-dry-run",
     }
 )
-_OTHERS: Final = frozenset({b"accept", b"origin", b"content-length", b"transfer-encoding"})
+# Whoever sends one of these relies on what it asks for, so an empty one does not pass as absent.
+_RELIED_ON: Final = frozenset({b"idempotency-key", b"recontact-dry-run"})
+_OTHERS: Final = frozenset(
+    {b"accept", b"origin", b"content-length", b"transfer-encoding", b"prefer"}
+)
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], str]:
     """
     The headers that count, and the name of a doubled one that must be single ("": there is none).
 
-    By lower-case name, without outer blanks; an empty one is absent. Others are joined by commas.
+    By lower-case name, without outer blanks; an empty one is absent, unless something else would be
+    done then than was asked for. Others are joined by commas.
     """
     read: dict[bytes, bytes] = {}
     single = set()
@@ -42,7 +49,7 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, by
                 read.pop(name, None)
                 continue
             single.add(name)
-            if value := value.strip():
+            if (value := value.strip()) or name in _RELIED_ON:
                 read[name] = value
         elif name in _OTHERS:
             read[name] = read[name] + b", " + value if name in read else value

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from recontact.catalogue import CATALOGUE, Message, Severity
 from recontact.fields import Comparison, Element, Shape, ValueOf
-from recontact.model import Site, same
+from recontact.model import Customer, CustomerLog, Site, same
 from recontact.values import TooLongError, WrongValueError, quote_name
 
 MOST_PROBLEMS: Final = 20
@@ -158,12 +158,17 @@ class Condition:
 
 @dataclass(slots=True)
 class Query:
-    """What a Get asks for: all conditions hold; elements selected; one page of `limit`."""
+    """
+    What a Get asks for: all conditions hold; elements selected; one page of `limit`.
+
+    history_before: a log's History begins below the revision of that number; None: with its last.
+    """
 
     conditions: list[Condition] = field(default_factory=list)
     selectors: tuple[Element, ...] = ()
     page: int = 0
     limit: int = 100
+    history_before: int | None = None
     problems: list[Message] = field(default_factory=list)
 
 
@@ -189,7 +194,8 @@ class Reply:
     The answer to a call, before it is encoded.
 
     action: the root in XML. list_name: of `records`, "" for an answer without a list. is_get:
-    whether it is a Get's, whose list stays a list in every dialect.
+    whether it is a Get's, whose list stays a list in every dialect. became: by its number, each
+    record that an item was applied to, as it is then.
     """
 
     action: str
@@ -199,11 +205,17 @@ class Reply:
     messages: list[Message] = field(default_factory=list)
     http_status: int = 200
     changed: int = 0
+    became: dict[Any, CustomerLog | Customer] = field(default_factory=dict)
 
     @classmethod
     def to(cls, shape: Shape) -> "Reply":
         """An answer, still empty, to a call of that shape."""
         return cls(shape.action, shape.answer, shape.is_get)
+
+    def forget(self) -> None:
+        """Nothing of the call was applied: keep its errors alone, since a warning says it was."""
+        self.records, self.became, self.changed = [], {}, 0
+        self.messages = [one for one in self.messages if one.severity is Severity.ERROR]
 
     def add(self, messages: Iterable[Message]) -> None:
         """Answer these messages too."""

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from starlette.types import Receive, Scope, Send
 
 from recontact import actions, gate, wire
-from recontact.actions import Action, Answer, Reading, Writing
+from recontact.actions import Action, Answer, Handling, Reading, Writing
 from recontact.addresses import home_of
 from recontact.body import REFUSAL, Bodies, ClientGoneError, drain, unpacked
 from recontact.clock import Clock, new_request_id
@@ -61,7 +61,12 @@ _MEDIA_TYPES: Final = {format: name.encode() for format, name in wire.MEDIA_TYPE
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what became of it; filled in as it goes on, and logged at the end."""
+    """
+    One request and what became of it; filled in as it goes on, and logged at the end.
+
+    blanked: its body without passwords, or the whole of it where that is not certain. kept: what
+    the journal keeps of it.
+    """
 
     id: bytes
     at: datetime
@@ -76,6 +81,8 @@ class Exchange:
     key: Key | None = None
     call: Call | None = None
     body: bytes = b""
+    mode: str = ""
+    blanked: bytes = b""
     kept: bytes | None = b""
     packed: int = 0
     body_read: bool = False
@@ -165,6 +172,7 @@ class Exchange:
             request_hash=hashlib.sha256(body).digest() if kept is None else None,
             request_body=kept,
             packed=self.packed,
+            mode=self.mode,
         )
 
 
@@ -270,7 +278,11 @@ class NetoEndpoint:
             self._in_work.leave(place)
         if not isinstance(action, Writing):
             answer = await self._read(exchange, action, call, key)
-        exchange.http_status, exchange.ack = answer.reply.http_status, answer.reply.ack
+        if answer.is_noted:
+            self._store.note(answer.entry)
+        if answer.replayed:
+            exchange.extra["idempotency-replayed"] = "true"
+        exchange.http_status, exchange.ack = answer.entry.http_status, answer.entry.ack
         return answer.body
 
     def _admit(self, exchange: Exchange) -> Key:
@@ -318,8 +330,11 @@ class NetoEndpoint:
 
         def decode() -> Call:
             call = wire.decode(body, shape, self._limits, actions.ACTIONS)
-            kept = wire.without_passwords(body, call.format, self._limits.nesting)
-            exchange.kept, exchange.packed = (None, 0) if kept is None else journal_form(kept, 1)
+            blanked = wire.without_passwords(body, call.format, self._limits.nesting)
+            exchange.blanked = body if blanked is None else blanked
+            exchange.kept, exchange.packed = (
+                (None, 0) if blanked is None else journal_form(blanked, 1)
+            )
             return call
 
         aside = len(body) >= DECODED_ASIDE
@@ -331,9 +346,16 @@ class NetoEndpoint:
         return call
 
     async def _write(self, exchange: Exchange, action: Writing, call: Call, key: Key) -> Answer:
+        name = action.shape.action
+        handling = Handling.read(exchange.headers, name, exchange.blanked, exchange.format)
+        exchange.mode = handling.mode
+        if handling.dry_run:
+            gate.may(key, "read", f"{name} with Recontact-Dry-Run")
         entry, encode = exchange.entry(key), self._encoder(exchange)
-        work = actions.writing(action, call, key.site, entry, encode, exchange.elapsed)
-        return await self._store.submit(work)
+        work = actions.writing(action, call, key.site, entry, encode, exchange.elapsed, handling)
+        answer = await self._store.submit(work)
+        exchange.extra |= handling.echo
+        return answer
 
     async def _read(self, exchange: Exchange, action: Reading, call: Call, key: Key) -> Answer:
         entry, encode = exchange.entry(key), self._encoder(exchange)
@@ -345,11 +367,9 @@ class NetoEndpoint:
             return read(view)
 
         try:
-            answer = await self._store.view(key.site, read_in_time)
+            return await self._store.view(key.site, read_in_time)
         finally:
             self._in_reading.leave(place)
-        self._store.note(answer.entry)
-        return answer
 
     async def _aside(self, run: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._decoding, run)
@@ -390,7 +410,8 @@ class NetoEndpoint:
             exchange.extra |= {
                 "access-control-allow-methods": "POST",
                 "access-control-allow-headers": "netoapi_action, netoapi_username, netoapi_key, "
-                "x_access_key, x_secret_key, authorization, content-type, accept",
+                "x_access_key, x_secret_key, authorization, content-type, accept, "
+                "prefer, idempotency-key, recontact-dry-run",
                 "access-control-max-age": "600",
             }
         exchange.http_status = 204
@@ -412,7 +433,11 @@ class NetoEndpoint:
         if b"origin" in exchange.headers and self._is_listed(exchange):
             headers += [
                 (b"access-control-allow-origin", exchange.headers[b"origin"]),
-                (b"access-control-expose-headers", b"X-Request-Id, Recontact-Passed-Over"),
+                (
+                    b"access-control-expose-headers",
+                    b"X-Request-Id, Recontact-Passed-Over, Preference-Applied, "
+                    b"Idempotency-Replayed, Recontact-Dry-Run",
+                ),
                 (b"vary", b"Origin"),
             ]
         headers += [(name.encode(), value.encode()) for name, value in exchange.extra.items()]

@@ -7,6 +7,7 @@ from typing import Literal
 from recontact.catalogue import CATALOGUE, Message
 from recontact.fields import Element, Shape
 from recontact.messages import Call, Item, Query, Reply
+from recontact.model import By
 from recontact.store import Transaction, View
 from recontact.values import quote_name
 
@@ -14,19 +15,11 @@ Right = Literal["read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
-    """On whose behalf a call is answered: the key, and the request's id in the journal."""
-
-    key_id: int | None
-    request: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Writing:
     """An action that writes: it runs in a transaction."""
 
     shape: Shape
-    run: Callable[[Call, Transaction, Answering], Reply]
+    run: Callable[[Call, Transaction, By], Reply]
     right: Right = "write"
 
 

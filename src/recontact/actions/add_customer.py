@@ -1,14 +1,14 @@
 """AddCustomer: make new customers."""
 
-from recontact.actions.action import Answering, no_item
+from recontact.actions.action import no_item
 from recontact.fields import ADD_CUSTOMER as SHAPE
 from recontact.messages import Call, Reply
-from recontact.model import CUSTOMER_DEFAULTS, new_customer
+from recontact.model import CUSTOMER_DEFAULTS, By, new_customer
 from recontact.store import Transaction
 from recontact.values import quote_name
 
 
-def add_customer(call: Call, tx: Transaction, by: Answering) -> Reply:
+def add_customer(call: Call, tx: Transaction, by: By) -> Reply:
     """Add a customer for each item without an error; the answer lists their usernames in order."""
     reply = Reply.to(SHAPE)
     if not call.items:
@@ -26,8 +26,9 @@ def add_customer(call: Call, tx: Transaction, by: Answering) -> Reply:
             reply.add(errors)
             continue
         customer = new_customer(tx.site.site, tx.next_customer_id(), item.values, tx.now)
-        tx.save_customer(customer, None, by.key_id, by.request)
+        tx.save_customer(customer, None, by)
         reply.changed += 1
+        reply.became[customer.customer_id] = customer
         reply.records.append({"Username": customer.username})
         reply.add(warnings)
     return reply

@@ -1,13 +1,13 @@
 """AddCustomerLog: make new logs."""
 
-from recontact.actions.action import Answering, no_item
+from recontact.actions.action import no_item
 from recontact.fields import ADD_CUSTOMER_LOG as SHAPE
 from recontact.messages import Call, Reply
-from recontact.model import LOG_DEFAULTS, new_log
+from recontact.model import LOG_DEFAULTS, By, new_log
 from recontact.store import Transaction
 
 
-def add_customer_log(call: Call, tx: Transaction, by: Answering) -> Reply:
+def add_customer_log(call: Call, tx: Transaction, by: By) -> Reply:
     """Add a log for each item without an error; the answer lists their LogIDs in order."""
     reply = Reply.to(SHAPE)
     if not call.items:
@@ -35,8 +35,9 @@ def add_customer_log(call: Call, tx: Transaction, by: Answering) -> Reply:
             reply.add(errors)
             continue
         log = new_log(tx.site.site, tx.next_log_id(), values, tx.now)
-        tx.save(log, None, by.key_id, by.request)
+        tx.save(log, None, by)
         reply.changed += 1
+        reply.became[log.log_id] = log
         reply.records.append({"LogID": str(log.log_id)})
         reply.add(warnings)
     return reply

@@ -1,13 +1,13 @@
 """UpdateCustomer: change customers that are there."""
 
-from recontact.actions.action import Answering, changed_since, no_item, nothing
+from recontact.actions.action import changed_since, no_item, nothing
 from recontact.fields import UPDATE_CUSTOMER as SHAPE
 from recontact.messages import Call, Reply
-from recontact.model import amend_customer
+from recontact.model import By, amend_customer
 from recontact.store import Transaction
 
 
-def update_customer(call: Call, tx: Transaction, by: Answering) -> Reply:
+def update_customer(call: Call, tx: Transaction, by: By) -> Reply:
     """Set the elements that each item sent; the answer lists the usernames of those applied."""
     reply = Reply.to(SHAPE)
     if not call.items:
@@ -29,10 +29,11 @@ def update_customer(call: Call, tx: Transaction, by: Answering) -> Reply:
             continue
         amended = amend_customer(customer, item.values, tx.now)
         if amended is not customer:
-            tx.save_customer(amended, customer, by.key_id, by.request)
+            tx.save_customer(amended, customer, by)
             reply.changed += 1
         elif item.is_unknown:
             warnings.append(item.warning("CL006"))
+        reply.became[customer.customer_id] = amended
         reply.records.append({"Username": customer.username})
         reply.add(warnings)
     return reply

@@ -1,14 +1,14 @@
 """UpdateCustomerLog: change logs that are there (seed)."""
 
-from recontact.actions.action import Answering, changed_since, chosen, no_item, nothing
-from recontact.fields import GET_CUSTOMER_LOG, record_of
+from recontact.actions.action import changed_since, chosen, no_item, nothing
 from recontact.fields import UPDATE_CUSTOMER_LOG as SHAPE
+from recontact.fields import record_of
 from recontact.messages import Call, Item, Query, Reply
-from recontact.model import CustomerLog, amend
+from recontact.model import By, CustomerLog, amend
 from recontact.store import Transaction
 
 
-def update_customer_log(call: Call, tx: Transaction, by: Answering) -> Reply:
+def update_customer_log(call: Call, tx: Transaction, by: By) -> Reply:
     """
     Set the elements that each item sent; an item with an error changes nothing.
 
@@ -17,7 +17,7 @@ def update_customer_log(call: Call, tx: Transaction, by: Answering) -> Reply:
     """
     reply = Reply.to(SHAPE)
     if call.query is not None:
-        reply.list_name = GET_CUSTOMER_LOG.answer
+        reply.list_name = SHAPE.record
         reply.add(call.query.problems)
         if call.query.problems:
             return reply
@@ -32,7 +32,7 @@ def update_customer_log(call: Call, tx: Transaction, by: Answering) -> Reply:
     return reply
 
 
-def _update(item: Item, tx: Transaction, by: Answering, reply: Reply) -> None:
+def _update(item: Item, tx: Transaction, by: By, reply: Reply) -> None:
     log_id = item.values.get("log_id")
     log = tx.log(log_id) if log_id is not None else None
     if log is None:
@@ -49,10 +49,11 @@ def _update(item: Item, tx: Transaction, by: Answering, reply: Reply) -> None:
         return
     amended = amend(log, item.values, tx.now)
     if amended is not log:
-        tx.save(amended, log, by.key_id, by.request)
+        tx.save(amended, log, by)
         reply.changed += 1
     elif item.is_unknown:
         warnings.append(item.warning("CL006"))
+    reply.became[log.log_id] = amended
     reply.add(warnings)
 
 

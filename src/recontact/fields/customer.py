@@ -393,6 +393,7 @@ GET_CUSTOMER_FILTERS: Final = filters_of(
 )
 
 _USERNAME: Final = (element_of(CUSTOMER["Username"]),)
+_NEW: Final = tuple(map(element_of, (*CUSTOMER.values(), _OURS["Revision"])))
 
 ADD_CUSTOMER: Final = Shape(
     "AddCustomer",
@@ -404,6 +405,7 @@ ADD_CUSTOMER: Final = Shape(
     ignored=frozenset({"ID"}),  # NetoDotNET sends ID 0 with every customer it adds
     answer="Customer",
     keys=_USERNAME,
+    becomes=_NEW,
 )
 UPDATE_CUSTOMER: Final = Shape(
     "UpdateCustomer",
@@ -414,6 +416,7 @@ UPDATE_CUSTOMER: Final = Shape(
     table_of(UpdateCustomerFields),
     answer="Customer",
     keys=_USERNAME,
+    becomes=(element_of(_OURS["ID"]), *_NEW),
 )
 GET_CUSTOMER: Final = Shape(
     "GetCustomer",

@@ -13,7 +13,10 @@ _WORD: Final = b"password"
 _IN_JSON = re.compile(
     rb'("password"\s*+:\s*+)(?:"(?:[^"\\]++|\\.)*+"|[-+.\d][-+.\w]*+|true|false)', re.IGNORECASE
 )
-_LEFT_IN_JSON = re.compile(rb'"password"\s*+:\s*+(?!"\*\*\*"|null)', re.IGNORECASE)
+# What has the word in its name, OldPassword for instance, is a password too.
+_LEFT_IN_JSON = re.compile(
+    rb'"(?=[^"]*password)(?!password"\s*+:\s*+(?:"\*\*\*"|null))[^"]*+(?<!\\)"\s*+:', re.IGNORECASE
+)
 # Any letter of the name may be written as an escape.
 _ESCAPED = re.compile(
     b"".join(rb"(?:%c|\\u00(?:%x|%x))" % (c, c, c - 32) for c in _WORD), re.IGNORECASE
@@ -29,9 +32,11 @@ _IN_XML = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LEFT_IN_XML = re.compile(
-    rb"<(?!" + _START + rb"(?:/>|>(?:\*\*\*)?+</))(?:[^<>\s/:]++:)?+password", re.IGNORECASE
+    rb"<(?!" + _START + rb"(?:/>|>(?:\*\*\*)?+</))(?=[^<>\s/!?]*password)", re.IGNORECASE
 )
-_LEFT_IN_ATTRIBUTE = re.compile(rb"[\s:]password\s*+=\s*+[\"']", re.IGNORECASE)
+_LEFT_IN_ATTRIBUTE = re.compile(
+    rb"[\s:](?=[^<>\s:=\"']*password)[^<>\s:=\"']++\s*+=\s*+[\"']", re.IGNORECASE
+)
 
 
 def without_passwords(body: bytes, format: Format | None, nesting: int) -> bytes | None:
