@@ -94,7 +94,7 @@ def from_xml(body: bytes) -> tuple[str, dict[str, Any]]:
         tree: dict[str, Any] = {}
         for child in element:
             # `Customer` is a record under the root, and the plain username in a log.
-            repeats = child.tag in ("CustomerLog", "Error", "Warning")
+            repeats = child.tag in ("CustomerLog", "Change", "Error", "Warning")
             if repeats or (element.tag, child.tag) in lists:
                 tree.setdefault(child.tag, []).append(read(child))
             else:
@@ -103,7 +103,11 @@ def from_xml(body: bytes) -> tuple[str, dict[str, Any]]:
         return tree
 
     root = etree.fromstring(body)
-    lists = {(root.tag, "Customer"), ("ShippingAddressBook", "ShippingAddress")}
+    lists = {
+        (root.tag, "Customer"),
+        ("ShippingAddressBook", "ShippingAddress"),
+        ("History", "Revision"),
+    }
     return root.tag, read(root)
 
 
@@ -157,7 +161,7 @@ class Answer:
         return [log["LogID"] for log in self.logs]
 
 
-ALL_SELECTORS = list(GET_CUSTOMER_LOG.selectors)
+ALL_SELECTORS = [name for name in GET_CUSTOMER_LOG.selectors if name != "History"]
 
 
 class Neto:

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ from conftest import FORMATS, Neto, another_site, clean_environ, to_xml
 from lxml import etree, html
 from openapi_spec_validator import validate
 from test_docs import ROOT, Block, Shell, normal
-from test_messages import REACHED, strict  # noqa: F401  a fixture
+from test_messages import REACHED, message_of, strict  # noqa: F401  a fixture
 from test_seed import VALUES, filled
 
 from recontact.actions import ACTIONS
@@ -24,16 +24,16 @@ from recontact.config import Config
 from recontact.describe import api_md, errors_md, evidence_md, index_md, openapi, xsd_files
 from recontact.describe.errors_page import example
 from recontact.describe.openapi import STATUSES
-from recontact.describe.samples import LIVE_SAMPLES, SAMPLES, Sample
+from recontact.describe.samples import LIVE_SAMPLES, SAFE_SAMPLES, SAMPLES, Sample
 from recontact.describe.words import elements_of, evidence
 from recontact.evidence import CONTRADICTIONS, KINDS, QUESTIONS, RULES, SOURCES
-from recontact.fields import Evidence, Fields, Shape
+from recontact.fields import Element, Evidence, Fields, Shape
 from recontact.messages import Format
 from recontact.values import WrongValueError
 from recontact.wire import Limits
 
 SHAPES = [action.shape for action in ACTIONS.values()]
-ALL_SAMPLES = SAMPLES + LIVE_SAMPLES
+ALL_SAMPLES = SAMPLES + SAFE_SAMPLES + LIVE_SAMPLES
 PAGES = {"": index_md, "api": api_md, "errors": errors_md, "evidence": evidence_md}
 
 
@@ -71,8 +71,23 @@ def test_openapi_is_valid_and_has_each_action_at_a_path_of_its_own() -> None:
     own = {f"/{name}/do/WS/NetoAPI" for name in ACTIONS}
     assert description["paths"].keys() == own | {"/do/WS/NetoAPI"}
     for path in own:
-        (header,) = description["paths"][path]["post"]["parameters"]
+        header, *_ = description["paths"][path]["post"]["parameters"]
         assert path.startswith(f"/{header['schema']['enum'][0]}/")
+
+
+def test_openapi_has_the_headers_of_handling_where_an_action_writes() -> None:
+    description = openapi()
+    components = description["components"]
+
+    for path, methods in description["paths"].items():
+        writes = not path.startswith("/Get")
+        _, *asked = methods["post"]["parameters"]
+        names = [components["parameters"][one["$ref"].split("/")[-1]]["name"] for one in asked]
+        assert names == (["Idempotency-Key", "Prefer", "Recontact-Dry-Run"] if writes else [])
+        answered = methods["post"]["responses"]["200"]["headers"].keys()
+        done = {"Idempotency-Replayed", "Preference-Applied", "Recontact-Dry-Run"}
+        assert answered & done == (done if writes else set())
+        assert "422" in methods["post"]["responses"]
 
 
 def test_openapi_has_each_http_status_with_its_messages() -> None:
@@ -220,7 +235,7 @@ def test_each_sample_is_on_the_page_and_as_described(sample: Sample) -> None:
         assert sample.answer(format) in page
 
     xml = sample.request(Format.XML).encode()
-    is_wrong = any(message.code in ("CL012", "CL042") for message in sample.messages)
+    is_wrong = any(message.code in ("CL009", "CL012", "CL042") for message in sample.messages)
     assert is_described(sample.action, json.loads(sample.request(Format.JSON)), xml) is not is_wrong
     for format in Format:
         check_answer(sample.action, format.value, sample.answer(format).encode(), 200)
@@ -240,6 +255,7 @@ def run(neto: Neto, sample: Sample, format: str) -> None:
             "NETOAPI_ACTION": sample.action,
             "NETOAPI_KEY": neto.key,
             "Accept": "application/json" if format == "json" else "text/xml",
+            **sample.headers,
         },
     )
 
@@ -249,7 +265,7 @@ def run(neto: Neto, sample: Sample, format: str) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_samples_answer_as_shown(neto: Neto, format: str) -> None:
-    for sample in SAMPLES:
+    for sample in SAMPLES + SAFE_SAMPLES:
         run(neto, sample, format)
 
 
@@ -262,7 +278,7 @@ def test_the_samples_of_the_live_dialect_answer_as_shown(shared: Neto, format: s
 
 def blocks(page: str, language: str) -> list[Block]:
     return [
-        Block(page[: found.start()].count("\n") + 1, language, found[1])
+        Block("", page[: found.start()].count("\n") + 1, language, found[1])
         for found in re.finditer(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     ]
 
@@ -281,8 +297,16 @@ def test_the_samples_in_curl_answer_as_shown(neto: Neto, shell: Shell) -> None:
             assert normal("json", answered) == normal("json", sample.answer(Format.JSON))
         else:
             run(neto, sample, "json")
+    for sample in SAFE_SAMPLES:
+        command = next(commands)
+        answered = shell.run(command)
+        assert normal("json", answered) == normal("json", sample.answer(Format.JSON))
+        if "Idempotency-Key" in sample.headers:
+            assert shell.run(command) == answered
 
     assert next(commands, None) is None
+    assert neto.log(1)["Status"] == "Recontacting"
+    assert neto.log(3)["Status"] == "Require Recontact"
 
 
 def test_the_samples_in_python_print_what_is_shown(neto: Neto, shell: Shell) -> None:
@@ -334,12 +358,16 @@ def facts(shape: Shape) -> Iterator[tuple[str, Evidence]]:
             yield name, field.wire.evidence
             yield from within(field.parts)
 
+    def inside(elements: Iterable[Element]) -> Iterator[tuple[str, Evidence]]:
+        for one in elements:
+            yield from ((part.name, evidence(part, shape)) for part in one.parts)
+            yield from inside(one.parts)
+
     yield from within(shape.item)
     if shape.is_get:
         yield from ((name, one.wire.evidence) for name, one in shape.filters.items())
-        for name, element in shape.selectors.items():
-            yield name, evidence(element, shape)
-            yield from ((part.name, evidence(part, shape)) for part in element.parts)
+        yield from ((name, evidence(one, shape)) for name, one in shape.selectors.items())
+        yield from inside(shape.selectors.values())
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=by_action)
@@ -384,7 +412,7 @@ def test_each_message_has_its_section_with_cause_and_way_out(code: str) -> None:
 @pytest.mark.parametrize("code", sorted(REACHED))
 def test_each_message_looks_as_its_section_shows(strict: Neto, code: str) -> None:  # noqa: F811
     answer = REACHED[code](strict)
-    ((message),) = answer.errors or answer.warnings
+    message = message_of(answer, code)
 
     def without_numbers(text: str) -> str:  # the limits of that server are others
         return re.sub(r"\d+(\.\d+)?", "…", text)

@@ -157,7 +157,7 @@ WIDE_CUSTOMER_FILTERS: dict[str, Any] = {
 
 
 def test_every_filter_is_tried() -> None:
-    paging = {"Page", "Limit"}
+    paging = {"Page", "Limit", "HistoryBefore"}
     assert set(LOG_FILTERS) == set(WIDE_LOG_FILTERS) == set(GET_CUSTOMER_LOG.filters) - paging
     assert set(CUSTOMER_FILTERS) == set(GET_CUSTOMER.filters) - paging
     assert set(WIDE_CUSTOMER_FILTERS) == set(GET_CUSTOMER.filters) - paging

@@ -5,8 +5,15 @@ from collections.abc import Iterable
 from recontact.actions import ACTIONS, Action
 from recontact.catalogue import CATALOGUE
 from recontact.describe import api_prose, markdown
-from recontact.describe.openapi import STATUSES
-from recontact.describe.samples import LIVE_SAMPLES, SAMPLES, Sample, lay_out_json, of
+from recontact.describe.openapi import HANDLING, STATUSES
+from recontact.describe.samples import (
+    LIVE_SAMPLES,
+    SAFE_SAMPLES,
+    SAMPLES,
+    Sample,
+    lay_out_json,
+    of,
+)
 from recontact.describe.words import elements_of, evidence, meaning
 from recontact.fields import Element, Evidence, Field, Filter, Nested, Shape
 from recontact.messages import Format
@@ -29,6 +36,10 @@ def api_md() -> str:
         api_prose.BATCHES,
         api_prose.READING,
         *(block for name in actions for block in _action(ACTIONS[name])),
+        api_prose.SAFE,
+        markdown.table(["Header", "Meaning"], _handling()),
+        api_prose.SAFE_RULES,
+        *(block for sample in SAFE_SAMPLES for block in _safe_sample(sample)),
         api_prose.LIVE,
         *(block for sample in LIVE_SAMPLES for block in _live_sample(sample)),
     )
@@ -52,6 +63,11 @@ def _statuses() -> Iterable[list[str]]:
         codes = [one.code for one in CATALOGUE.values() if one.http_status == status]
         links = [f"[{code}](errors.md#{markdown.anchor(code)})" for code in codes]
         yield [str(status), text, ", ".join(links) if status != 200 else "see `Messages`"]
+
+
+def _handling() -> Iterable[list[str]]:
+    for header in HANDLING.values():
+        yield [f"`{header['name']}`", header["description"]]
 
 
 def _type(type: WireType) -> str:
@@ -131,12 +147,15 @@ def _selectors(shape: Shape) -> list[str]:
             row[2] += f" Answered as {element.name}."
         row[0] = name
     blocks = [f"### OutputSelectors of {shape.action}", markdown.table(head, markdown.merged(rows))]
-    for one in elements_of(shape):
+    return [*blocks, *_within(elements_of(shape), shape, ["Element", *head[1:]])]
+
+
+def _within(elements: Iterable[Element], shape: Shape, head: list[str]) -> Iterable[str]:
+    for one in elements:
         if one.parts:
-            within = f"{one.name}, in each {one.repeats}" if one.repeats else one.name
-            parts = _element_rows(one.parts, shape)
-            blocks += [f"Within {within}:", markdown.table(["Element", *head[1:]], parts)]
-    return blocks
+            yield f"Within {f'{one.name}, in each {one.repeats}' if one.is_wrapper else one.name}:"
+            yield markdown.table(head, _element_rows(one.parts, shape))
+            yield from _within(one.parts, shape, head)
 
 
 def _filters(shape: Shape) -> list[str]:
@@ -169,11 +188,13 @@ def _action(action: Action) -> list[str]:
 
 def _filter_of_update(shape: Shape) -> list[str]:
     get = next(
-        one.shape.action
+        one.shape
         for one in ACTIONS.values()
-        if one.shape.is_get and one.shape.filters is shape.filters
+        if one.shape.is_get and one.shape.record == shape.record
     )
-    filters, selectors = f"Filters of {get}", f"OutputSelectors of {get}"
+    filters, selectors = f"Filters of {get.action}", f"OutputSelectors of {get.action}"
+    others = [name for name in get.selectors if name not in shape.selectors]
+    others += [name for name in get.filters if name not in shape.filters]
     return [
         f"### A Filter in {shape.action}",
         f"It may have a `Filter` beside the items. Then it answers a list of `{shape.record}`: the "
@@ -181,7 +202,8 @@ def _filter_of_update(shape: Shape) -> list[str]:
         "after the update, with the elements selected. The key needs the right to read too. What "
         "is wrong in the Filter is told before anything is written. It takes the "
         f"[filters](#{markdown.anchor(filters)}) and "
-        f"[OutputSelectors](#{markdown.anchor(selectors)}) of {get}.",
+        f"[OutputSelectors](#{markdown.anchor(selectors)}) of {get.action}, but for "
+        f"{' and '.join(others)}.",
     ]
 
 
@@ -205,10 +227,11 @@ def _sample(sample: Sample) -> list[str]:
 
 
 def _curl(sample: Sample) -> str:
+    more = "".join(f"  -H '{name}: {text}' \\\n" for name, text in sample.headers.items())
     return (
         f"curl -s {api_prose.URL} \\\n"
         f"  -H 'NETOAPI_ACTION: {sample.action}' -H \"NETOAPI_KEY: $KEY\" "
-        "-H 'Accept: application/json' \\\n"
+        f"-H 'Accept: application/json' \\\n{more}"
         f"  -d '{sample.request(Format.JSON)}'"
     )
 
@@ -220,6 +243,15 @@ def _python(sample: Sample) -> str:
         f'answer = call("{sample.action}", body)\n'
         f"{sample.python}"
     )
+
+
+def _safe_sample(sample: Sample) -> list[str]:
+    return [
+        f"### {sample.title}",
+        sample.doc,
+        markdown.code("bash", _curl(sample)),
+        markdown.code("json", sample.answer(Format.JSON)),
+    ]
 
 
 def _live_sample(sample: Sample) -> list[str]:

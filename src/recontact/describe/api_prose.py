@@ -29,6 +29,8 @@ do, the body has the facts, and the answer tells how it went.
 | `NETOAPI_KEY`, `NETOAPI_USERNAME` | who calls: see [keys](#keys) |
 | `Accept` | `application/json` for an answer in JSON; anything else, or none, for XML |
 | `Content-Encoding` | `gzip` if the body is packed |
+| `Idempotency-Key`, `Prefer`, `Recontact-Dry-Run` | how to handle a call that writes: \
+[safe to repeat, safe to try](#safe-to-repeat-safe-to-try) |
 
 The path may have any beginning, `/shop/7{ADDRESS}`, and a slash at its end. Header names with
 underscores are legal, but nginx drops them unless it is told `underscores_in_headers on`. Pages in
@@ -169,10 +171,11 @@ BATCHES: Final = """\
 ## Many items in one call
 
 Items are taken one by one, in order. **An item with an error changes nothing, and the others are
-applied**: a call with Ack Error may have changed something. A warning means applied, with a remark.
-An item that comes later sees what an earlier one of the same call did. Messages name items by their
-place in the call, from 1. The list of an answer has the applied items alone, in order: to tell
-which is which, leave out the items whose number an Error names.
+applied**, unless the call is [strict](#safe-to-repeat-safe-to-try): a call with Ack Error may have
+changed something. A warning means applied, with a remark. An item that comes later sees what an
+earlier one of the same call did. Messages name items by their place in the call, from 1. The list
+of an answer has the applied items alone, in order: to tell which is which, leave out the items
+whose number an Error names.
 
 All of a call is saved, with what it changed, before its answer leaves."""
 
@@ -197,7 +200,74 @@ that is wanted. It needs at least one of each.
   `Page` counts from 0; a page past the end is an empty list with Ack Success.
 - To read everything, send `LogIDAfter` (or `IDAfter` of customers) 0 with a `Limit`, then the last
   number that came, until nothing comes. Unlike pages, this neither misses nor repeats a record
-  while others write."""
+  while others write.
+
+## A log's history
+
+The OutputSelector `History` of GetCustomerLog answers what was done to each log: when, with which
+key or by whom, by which call, and each value before and after. A log comes with its last 100
+revisions, newest first. To `{"Filter": {"LogID": 12, "OutputSelector": ["History"]}}` the answer's
+log is, in JSON:
+
+```json
+{
+  "LogID": "12",
+  "History": {
+    "Revision": [
+      {
+        "Number": "2",
+        "Did": "changed",
+        "Time": "2026-11-25 08:21:30",
+        "Key": "1",
+        "Who": "",
+        "RequestID": "019abb0c-5a90-7c3e-8f52-6d0f2b7c1a44",
+        "Change": [{ "Element": "Status", "Old": "Recontacting", "New": "Completed" }]
+      },
+      {
+        "Number": "1",
+        "Did": "added",
+        "Time": "2026-11-24 22:05:11",
+        "Key": "1",
+        "Who": "",
+        "RequestID": "019ab8d7-9fd8-7a01-b1c4-3e9a77f0d2c5",
+        "Change": [
+          { "Element": "CustomerName", "Old": "", "New": "Ana" },
+          { "Element": "Status", "Old": "", "New": "Recontacting" }
+        ]
+      }
+    ]
+  }
+}
+```
+
+For those before, send the last `Number` that came as the filter `HistoryBefore`, beside the LogID,
+until 1 has come: this too neither misses nor repeats a revision while others write. An answer has
+up to 10,000 revisions; past that it is an error that asks for a smaller `Limit`. A log that was
+withdrawn is found by no call: `recontact log history` reads its history."""
+
+SAFE: Final = """\
+## Safe to repeat, safe to try
+
+Three headers, which are ours, say how a call that writes is to be handled. Any of them may be sent
+with every action that adds or updates, in XML and JSON alike; on calls that only read they mean
+nothing. Look for them in the answer, which repeats what was done: a header whose name is misspelled
+is none."""
+
+SAFE_RULES: Final = """\
+- **Idempotency-Key**: choose a new one for each new call, such as a UUID: 1 to 255 visible
+  characters of ASCII. After a time-out, a lost connection or HTTP status 429, 500 or 503 send the
+  call again with the same one: it is done once, and answered. Repeats at the same time wait for the
+  first. An answer is kept if the call ran, also with Ack Error; a call that was refused may be sent
+  again. A repeat must be the same call, its body byte for byte: with another action, body, answer
+  format or `handling` it is refused with HTTP status 422. So a call that you mend gets a new one.
+  Only passwords, which are kept nowhere, do not count.
+- **Strict**: an error anywhere, and nothing is applied. The answer's header `Preference-Applied:
+  handling=strict` says that the call was handled so.
+- **Dry run**: messages are as they would be, the list has the records as they would become, and no
+  number is given to what would be added. Nothing is written but a line in the journal. The answer
+  has the header `Recontact-Dry-Run: true`, and the key needs the right to read too. An
+  Idempotency-Key beside it is not looked at. A strict dry run tells whether all would go through.
+- In a site of the live dialect, strict calls and dry runs judge as the documented dialect does."""
 
 LIVE: Final = """\
 ## The live dialect

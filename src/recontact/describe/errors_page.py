@@ -51,9 +51,10 @@ Every answer says in `Ack` how the call ended. Where something was wrong, or is 
 code in brackets. Texts may get better; codes stay. A warning has no description, because the
 vendor's has none.
 
-**An error means that the item was not applied**, and the other items of the call were. A code that
-begins with RC is of a call that did not run at all: then nothing was applied. **A warning means
-applied, with a remark**; only the live dialect also warns of what it cannot find."""
+**An error means that the item was not applied**, and the other items of the call were, unless the
+call was strict: then none was. A code that begins with RC is of a call that did not run at all:
+then nothing was applied. **A warning means applied, with a remark**; only the live dialect also
+warns of what it cannot find."""
 
 
 def _http(entry: Entry) -> str:
@@ -119,6 +120,11 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         "Item 1: none of its elements is one of AddCustomerLog: check their spelling, letter by "
         "letter. The header Recontact-Passed-Over names them.",
         item="item 1",
+    ),
+    "CL009": _of(
+        "Did you mean Notes? Names count letter by letter.",
+        element="Note",
+        action="UpdateCustomerLog",
     ),
     "CL010": _of(
         "Item 1 (LogID 1): FollowUpType is 51 characters long, and at most 50 are allowed: "
@@ -201,6 +207,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         element="Status", value="'Done'", kept="Require Recontact", item="item 1 (LogID 1)"
     ),
     "CL043": _of(element="LastContacted", value="'soon'", item="item 1 (LogID 1)"),
+    "CL044": _of(),
     "RC001": _of(),
     "RC002": _of(),
     "RC003": _of("NETOAPI_KEY, X_SECRET_KEY and Authorization hold different keys: send one."),
@@ -239,6 +246,10 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     ),
     "RC023": _of("Invalid header token. Nothing was applied. Send it by an HTTP library."),
     "RC024": _of("The limit is 32768 bytes and 100 headers. Nothing was applied."),
+    "RC025": _of(),
+    "RC026": _of(key="order-1042"),
+    "RC027": _of(value="'yes'"),
+    "RC028": _of(key="order-1041"),
     "RC030": _of(),
     "RC031": _of(),
     "RC032": _of(

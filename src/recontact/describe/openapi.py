@@ -4,14 +4,15 @@ import json
 from typing import Any, Final
 
 from recontact import __version__
-from recontact.actions import ACTIONS, Action
+from recontact.actions import ACTIONS, Action, Writing
+from recontact.actions.handling import IDEMPOTENCY_KEY
 from recontact.catalogue import CATALOGUE, Severity
 from recontact.describe import schemas
 from recontact.describe.samples import SAMPLES, Sample
 from recontact.describe.schemas import Schema, reference
 from recontact.fields import Shape
 from recontact.messages import Format
-from recontact.model import Dialect
+from recontact.model import IDEMPOTENCY_DAYS, Dialect
 
 ADDRESS: Final = "/do/WS/NetoAPI"
 
@@ -52,6 +53,47 @@ _SECURITY: Final[list[Schema]] = [
     {"access": [], "secret": []},
     {"bearer": []},
 ]
+
+
+def _asked(name: str, doc: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "header", "description": doc, "schema": schema}
+
+
+HANDLING: Final[dict[str, Schema]] = {
+    "IdempotencyKey": _asked(
+        "Idempotency-Key",
+        "Makes a call that writes safe to repeat: sent again with the same one, by the same key "
+        f"and within {IDEMPOTENCY_DAYS} days, it is answered as the first time, and not run again.",
+        {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY}$"},
+    ),
+    "Prefer": _asked(
+        "Prefer",
+        "`handling=strict`: all items of a call that writes or none, and an element that the "
+        "action does not know is an error. Other preferences are not looked at.",
+        {"type": "string", "pattern": "^handling=(strict|lenient)$"},
+    ),
+    "DryRun": _asked(
+        "Recontact-Dry-Run",
+        "`true`: answer what a call that writes would do, and what its records would become, and "
+        "write nothing.",
+        {"type": "string", "enum": ["true", "false"]},
+    ),
+}
+"""The headers that say how a call that writes is to be handled."""
+_DONE: Final[dict[str, Schema]] = {
+    "Idempotency-Replayed": {
+        "description": "`true`: the answer is that of an earlier call with the Idempotency-Key.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "Preference-Applied": {
+        "description": "The call was strict, as Prefer asked.",
+        "schema": {"type": "string", "const": "handling=strict"},
+    },
+    "Recontact-Dry-Run": {
+        "description": "`true`: nothing was written.",
+        "schema": {"type": "string", "const": "true"},
+    },
+}
 _HEADERS: Final[dict[str, Schema]] = {
     "X-Request-Id": {
         "description": "Finds the call in the server's log.",
@@ -65,6 +107,7 @@ _HEADERS: Final[dict[str, Schema]] = {
         "description": "After how many seconds to send the call again.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    **_DONE,
 }
 STATUSES: Final = {
     200: "The action ran: see Ack.",
@@ -75,6 +118,7 @@ STATUSES: Final = {
     408: "The request did not arrive in time.",
     413: "The body is too large.",
     415: "The body is packed in a way that is not known.",
+    422: "The Idempotency-Key stands for another call.",
     429: "Too many calls in too short a time.",
     431: "The headers are too large.",
     500: "A defect of the server.",
@@ -99,12 +143,13 @@ def openapi() -> dict[str, Any]:
         },
         "security": _SECURITY,
         "paths": {
-            ADDRESS: {"post": _any_action([action.shape for action in actions])},
+            ADDRESS: {"post": _any_action(actions)},
             **{f"/{one.shape.action}{ADDRESS}": {"post": _one_action(one)} for one in actions},
         },
         "components": {
             "schemas": _schemas([action.shape for action in actions]),
             "responses": {f"Refused{status}": _refused(status) for status in _refusals()},
+            "parameters": HANDLING,
             "headers": _HEADERS,
             "securitySchemes": _CREDENTIALS,
         },
@@ -114,15 +159,16 @@ def openapi() -> dict[str, Any]:
 # -- operations --------------------------------------------------------------------------------
 
 
-def _any_action(shapes: list[Shape]) -> Schema:
-    requests = {"anyOf": [reference(f"{shape.action}Request") for shape in shapes]}
+def _any_action(actions: list[Action]) -> Schema:
+    names = [action.shape.action for action in actions]
+    requests = {"anyOf": [reference(f"{name}Request") for name in names]}
     return {
         "operationId": "call",
         "summary": "Call any action.",
         "description": "The true address. To generate a client, take the paths of one action each.",
-        "parameters": [_action_header([shape.action for shape in shapes])],
+        "parameters": _parameters(actions),
         "requestBody": {"content": {kind: {"schema": requests} for kind in _MEDIA_TYPES}},
-        "responses": _responses(shapes),
+        "responses": _responses(actions),
     }
 
 
@@ -137,7 +183,7 @@ def _one_action(action: Action) -> Schema:
         "description": f"Needs a key with the right to {action.right}.{ours}",
         "tags": [shape.record],
         "x-evidence": shape.evidence,
-        "parameters": [_action_header([shape.action])],
+        "parameters": _parameters([action]),
         "requestBody": {
             "required": True,
             "content": {
@@ -145,19 +191,22 @@ def _one_action(action: Action) -> Schema:
                 for kind, format in _MEDIA_TYPES.items()
             },
         },
-        "responses": _responses([shape], sample),
+        "responses": _responses([action], sample),
     }
 
 
-def _action_header(names: list[str]) -> Schema:
-    return {
-        "name": "NETOAPI_ACTION",
-        "in": "header",
-        "required": True,
-        "description": "What to do.",
-        "schema": {"type": "string", "enum": names}
-        | ({"default": names[0]} if len(names) == 1 else {}),
-    }
+def _parameters(actions: list[Action]) -> list[Schema]:
+    names = [action.shape.action for action in actions]
+    wanted = _asked("NETOAPI_ACTION", "What to do.", {"type": "string", "enum": names})
+    if len(names) == 1:
+        wanted["schema"]["default"] = names[0]
+    asked = HANDLING if _may_write(actions) else ()
+    handling = [{"$ref": f"#/components/parameters/{name}"} for name in asked]
+    return [wanted | {"required": True}, *handling]
+
+
+def _may_write(actions: list[Action]) -> bool:
+    return any(isinstance(action, Writing) for action in actions)
 
 
 def _value(text: str, format: Format) -> Any:
@@ -168,9 +217,9 @@ def _value(text: str, format: Format) -> Any:
 # -- answers -----------------------------------------------------------------------------------
 
 
-def _responses(shapes: list[Shape], sample: Sample | None = None) -> Schema:
-    documented = [f"{shape.action}Answer" for shape in shapes]
-    live = [f"{shape.action}LiveAnswer" for shape in shapes]
+def _responses(actions: list[Action], sample: Sample | None = None) -> Schema:
+    documented = [f"{action.shape.action}Answer" for action in actions]
+    live = [f"{action.shape.action}LiveAnswer" for action in actions]
     # In XML the dialects differ in the root alone. A live site refuses a key with 200.
     names = {Format.JSON: [*documented, *live, "LiveRefusal"], Format.XML: documented}
     content = {
@@ -180,7 +229,9 @@ def _responses(shapes: list[Shape], sample: Sample | None = None) -> Schema:
     }
     ran = {
         "description": STATUSES[200],
-        "headers": _headers("X-Request-Id", "Recontact-Passed-Over"),
+        "headers": _headers(
+            "X-Request-Id", "Recontact-Passed-Over", *(_DONE if _may_write(actions) else ())
+        ),
         "content": content,
     }
     refused = {

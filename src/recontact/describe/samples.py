@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -24,7 +24,8 @@ class Sample:
     One call and its answer.
 
     sent: the body, as JSON has it. records: what the answer lists; None: it has no list.
-    python: what a program does with the `answer`, and `printed`: what that prints.
+    python: what a program does with the `answer`, and `printed`: what that prints. headers: what
+    is sent beside the usual. doc: what stands above it.
     """
 
     action: str
@@ -35,6 +36,8 @@ class Sample:
     dialect: Dialect = Dialect.DOCUMENTED
     python: str = ""
     printed: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    doc: str = ""
 
     def request(self, format: Format) -> str:
         """The body, laid out for reading."""
@@ -248,6 +251,48 @@ SAMPLES: Final = (
         printed="bob Recontacting Wants 44 chairs",
     ),
 )
+
+SAFE_SAMPLES: Final = (
+    Sample(
+        "AddCustomerLog",
+        "Send it again",
+        _logs({"Username": "bob", "Notes": "Ordered 44 chairs"}),
+        ({"LogID": "3"},),
+        headers={"Idempotency-Key": "order-1042"},
+        doc="However often this is sent, there is one log, and the answer is the same to the byte, "
+        "its `CurrentTime` too. From the second time on it has the header "
+        "`Idempotency-Replayed: true`.",
+    ),
+    Sample(
+        "UpdateCustomerLog",
+        "All or nothing",
+        _logs({"LogID": "1", "Note": "Paid"}, {"LogID": "3", "Status": "Completed"}),
+        messages=(
+            CATALOGUE["CL009"].message(
+                "Did you mean Notes? Names count letter by letter.",
+                element="Note",
+                action="UpdateCustomerLog",
+            ),
+            CATALOGUE["CL044"].message(),
+        ),
+        headers={"Prefer": "handling=strict"},
+        doc="Without the header `Note` would be passed over, and log 3 completed. With it neither "
+        "is done:",
+    ),
+    Sample(
+        "UpdateCustomerLog",
+        "Try it first",
+        {
+            **_logs({"LogID": "1", "Status": "Completed"}),
+            "Filter": {"OutputSelector": ["Status", "Notes", "Revision"]},
+        },
+        ({"LogID": "1", "Status": "Completed", "Notes": "Wants 44 chairs", "Revision": "4"},),
+        headers={"Recontact-Dry-Run": "true"},
+        doc="This answers how log 1 would stand, with the elements that an OutputSelector names; "
+        "without a Filter, with all of them. Log 1 stays as it is:",
+    ),
+)
+"""Run in this order after SAMPLES: how a call is handled."""
 
 LIVE_SAMPLES: Final = (
     Sample(

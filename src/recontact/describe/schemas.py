@@ -4,7 +4,14 @@ from typing import Any, Final, TypeAlias
 
 from recontact.catalogue import Severity
 from recontact.describe.plain import INSTANT, Plain, answered, sent_element, sent_filter
-from recontact.describe.words import elements_of, evidence, of_answer, of_field, of_filter
+from recontact.describe.words import (
+    always_in,
+    elements_of,
+    evidence,
+    of_answer,
+    of_field,
+    of_filter,
+)
 from recontact.fields import Element, Field, Filter, Shape
 from recontact.model import Dialect
 
@@ -104,7 +111,7 @@ def _answer(
 def record(shape: Shape, dialect: Dialect) -> Schema:
     """One record of an answer."""
     parts = {element.name: _element(element, shape, dialect) for element in elements_of(shape)}
-    required = [element.name for element in shape.keys]
+    required = [element.name for element in always_in(shape)]
     return _object(parts, required, f"A {shape.record}, with the elements that were selected.")
 
 
@@ -123,6 +130,8 @@ def _element(element: Element, shape: Shape, dialect: Dialect) -> Schema:
     if not element.repeats:
         return one | facts
     many: Schema = {"type": "array", "items": one}
+    if not element.is_wrapper:
+        return facts | (_collapsed(many) if dialect is Dialect.LIVE else many)
     if dialect is Dialect.DOCUMENTED:
         return _object({element.repeats: many}, [element.repeats]) | facts
     some = _object({element.repeats: {"anyOf": [one, many | {"minItems": 2}]}}, [element.repeats])

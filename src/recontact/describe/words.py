@@ -5,8 +5,13 @@ from recontact.fields import Element, Evidence, Field, Filter, Form, Shape, Wire
 
 def elements_of(shape: Shape) -> list[Element]:
     """The elements that a record of the answer can have, each once: those that name it first."""
-    elements = {element.name: element for element in (*shape.keys, *shape.selectors.values())}
-    return list(elements.values())
+    every = (*shape.keys, *shape.selectors.values(), *shape.becomes)
+    return list({element.name: element for element in every}.values())
+
+
+def always_in(shape: Shape) -> list[Element]:
+    """The elements that each record of the answer has; one that is only tried may lack a number."""
+    return [one for one in shape.keys if not shape.becomes or one in shape.becomes]
 
 
 def meaning(element: Element) -> str:

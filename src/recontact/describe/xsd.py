@@ -7,7 +7,7 @@ from xml.etree.ElementTree import SubElement, indent, tostring
 from recontact.actions import ACTIONS
 from recontact.catalogue import Severity
 from recontact.describe.plain import INSTANT, Plain, answered, sent_element, sent_filter
-from recontact.describe.words import elements_of, of_answer, of_field, of_filter
+from recontact.describe.words import always_in, elements_of, of_answer, of_field, of_filter
 from recontact.fields import Element, Field, Shape
 
 UNKNOWN_ACTION: Final = "NetoAPI"
@@ -96,7 +96,8 @@ def _answer(name: str, shape: Shape | None = None) -> str:
     if shape:
         records = _group(answer, shape.record, "all", optional=True, repeats=True)
         for element in elements_of(shape):
-            _add_element(schema, records, element, shape, selected=element not in shape.keys)
+            always = element in always_in(shape)
+            _add_element(schema, records, element, shape, selected=not always)
     now = schema.type_of(Plain("Time", INSTANT))
     _add(answer, "CurrentTime", "When the answer was made, UTC.", now)
     acks = schema.type_of(Plain("Ack", words=("Success", "Warning", "Error")))
@@ -122,10 +123,15 @@ def _add_element(
     if not element.parts:
         _add(group, element.name, doc, schema.type_of(answered(element)), optional=selected)
         return
-    kind = "sequence" if element.repeats else "all"
-    parts = _group(group, element.name, kind, doc, optional=selected)
-    if element.repeats:
-        parts = _group(parts, element.repeats, "all", optional=True, repeats=True)
+    # In "all" nothing may stand twice.
+    kind = "sequence" if any(part.repeats == part.name for part in element.parts) else "all"
+    if element.is_wrapper:
+        wrapper = _group(group, element.name, "sequence", doc, optional=selected)
+        parts = _group(wrapper, element.repeats, kind, optional=True, repeats=True)
+    else:
+        repeats = bool(element.repeats)
+        optional = selected or repeats
+        parts = _group(group, element.name, kind, doc, optional=optional, repeats=repeats)
     for part in element.parts:
         _add_element(schema, parts, part, shape, selected=False)
 

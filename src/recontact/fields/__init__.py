@@ -11,6 +11,7 @@ from recontact.fields.customer_log import (
     ADD_CUSTOMER_LOG,
     CUSTOMER_LOG,
     GET_CUSTOMER_LOG,
+    HISTORY_PAGE,
     UPDATE_CUSTOMER_LOG,
 )
 from recontact.fields.table import (
@@ -41,6 +42,7 @@ __all__ = [
     "CUSTOMER_LOG",
     "GET_CUSTOMER",
     "GET_CUSTOMER_LOG",
+    "HISTORY_PAGE",
     "UPDATE_CUSTOMER",
     "UPDATE_CUSTOMER_LOG",
     "Changes",

@@ -1,11 +1,16 @@
 """The elements of a CustomerLog, and the actions on logs."""
 
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Annotated, Final, TypedDict
 
 from recontact.fields.table import (
     Comparison,
+    Element,
     Filter,
+    Filters,
+    Nested,
+    Selectors,
     Shape,
     Wire,
     element_of,
@@ -14,7 +19,7 @@ from recontact.fields.table import (
     selectors_of,
     table_of,
 )
-from recontact.values import DateTime, DayOrTime, Integer, OneOf, Status, Text
+from recontact.values import DateTime, DayOrTime, Integer, OneOf, Status, Text, WireType
 
 NOTES_LIMIT: Final = 65_535
 """Characters of Notes: assumed (MySQL's TEXT); the vendor says only String."""
@@ -143,6 +148,76 @@ CUSTOMER_LOG_FILTERS: Final = filters_of(
     evidence="extension",
 )  # fmt: skip
 
+HISTORY_PAGE: Final = 100
+"""Revisions of one log in an answer."""
+
+
+def _ours(name: str, key: str, type: WireType, doc: str) -> Element:
+    return Element(name, key, Wire(name, type, doc, "extension"))
+
+
+_CHANGE: Final = Element(
+    "Change",
+    "changes",
+    Wire(
+        "Change",
+        Nested(),
+        "Each element that it changed; where it added, withdrew or restored the log, each that has "
+        "a value.",
+        "extension",
+    ),
+    parts=(
+        _ours("Element", "element", Text(50), "The element's name."),
+        _ours("Old", "old", Text(NOTES_LIMIT, unlimited=True), "Its value before; dates in UTC."),
+        _ours("New", "new", Text(NOTES_LIMIT, unlimited=True), "Its value after."),
+    ),
+    repeats="Change",
+)
+_HISTORY: Final = Element(
+    "History",
+    "history",
+    Wire(
+        "History",
+        Nested(),
+        f"The log's last {HISTORY_PAGE} revisions, newest first, or of those below HistoryBefore.",
+        "extension",
+    ),
+    parts=(
+        _ours("Number", "number", Integer(least=1), "The revision's number, from 1 in each log."),
+        _ours(
+            "Did",
+            "did",
+            Text(10),
+            "What it did to the log: added, changed, withdrawn, restored or erased.",
+        ),
+        _ours("Time", "time", DateTime(), "When, UTC."),
+        _ours("Key", "key", Text(10), "The number of the key that did it, if it was one."),
+        _ours("Who", "who", Text(100), "Who did it without a key: the command line."),
+        _ours("RequestID", "request_id", Text(36), "The X-Request-Id of the call that did it."),
+        _CHANGE,
+    ),
+    repeats="Revision",
+)
+# An update's Filter takes none of this: it answers out of a transaction that is not written yet.
+_SELECTORS_OF_GET: Final[Selectors] = MappingProxyType(
+    {**CUSTOMER_LOG_SELECTORS, _HISTORY.name: _HISTORY}
+)
+_HISTORY_BEFORE: Final = Filter(
+    _HISTORY.key,
+    Comparison.BEFORE,
+    Wire(
+        "HistoryBefore",
+        Integer(least=1),
+        "Of History, only revisions below this number: send the last Number that came for those "
+        "before it, until 1 has come.",
+        "extension",
+    ),
+)
+_FILTERS_OF_GET: Final[Filters] = MappingProxyType(
+    {**CUSTOMER_LOG_FILTERS, _HISTORY_BEFORE.wire.name: _HISTORY_BEFORE}
+)
+
+_BECOMES = tuple(map(element_of, CUSTOMER_LOG.values()))
 _WRAPPERS = ("CustomerLogs", "CustomerLog")
 
 UPDATE_CUSTOMER_LOG: Final = Shape(
@@ -155,6 +230,7 @@ UPDATE_CUSTOMER_LOG: Final = Shape(
     filters=CUSTOMER_LOG_FILTERS,
     selectors=CUSTOMER_LOG_SELECTORS,
     keys=(_LOG_ID,),
+    becomes=_BECOMES,
 )
 ADD_CUSTOMER_LOG: Final = Shape(
     "AddCustomerLog",
@@ -175,14 +251,15 @@ ADD_CUSTOMER_LOG: Final = Shape(
     ignored=frozenset({"LogID"}),
     answer="CustomerLog",
     keys=(_LOG_ID,),
+    becomes=tuple(one for one in _BECOMES if one != _LOG_ID),
 )
 GET_CUSTOMER_LOG: Final = Shape(
     "GetCustomerLog",
     "Read customer logs back, with every element.",
     "extension",
     "CustomerLog",
-    filters=CUSTOMER_LOG_FILTERS,
-    selectors=CUSTOMER_LOG_SELECTORS,
+    filters=_FILTERS_OF_GET,
+    selectors=_SELECTORS_OF_GET,
     answer="CustomerLog",
     keys=(_LOG_ID,),
 )

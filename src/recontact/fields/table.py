@@ -136,8 +136,9 @@ class Element:
     """
     One element of an answer, made of the value `key` of a record.
 
-    parts: what it holds, where it is an object. repeats: the name of what stands in it once for
-    each record that `key` gives, with `parts` inside; then it is a wrapper, and no more.
+    parts: what it holds, where it is an object. repeats: the name of what stands there once for
+    each record that `key` gives, with `parts` inside: its own name; or another, and then it is a
+    wrapper, and no more.
     """
 
     name: str
@@ -147,14 +148,21 @@ class Element:
     parts: "tuple[Element, ...]" = ()
     repeats: str = ""
 
+    @property
+    def is_wrapper(self) -> bool:
+        """Whether it holds a list of elements of another name."""
+        return self.repeats not in ("", self.name)
+
     def write(self, value_of: ValueOf, zone: tzinfo) -> Any:
         """
-        The element of a record in a site of that `zone`: its text, or a dict of the elements in it.
+        The element of a record in a site of that `zone`: its text, a dict of the elements in it, or
+        a list of such dicts where it repeats.
 
         Text is empty where the record has no value, and a boolean then False.
         """
         if self.repeats:
-            return {self.repeats: [record_of(self.parts, one, zone) for one in value_of(self.key)]}
+            some = [record_of(self.parts, one, zone) for one in value_of(self.key)]
+            return {self.repeats: some} if self.is_wrapper else some
         if self.parts:
             return record_of(self.parts, value_of, zone)
         value = value_of(self.key)
@@ -225,6 +233,7 @@ class Comparison(Enum):
     TO = "is this or earlier"
     AFTER = "is above this number"
     SEARCH = "has all of the words"
+    BEFORE = "has revisions below this number, of which History answers"
     PAGE = "is the page, from 0"
     LIMIT = "is how many there are to a page"
 
@@ -304,7 +313,8 @@ class Shape:
     empty for an action without items. item: the field table of an item. ignored: names it may carry
     that mean nothing there. filters, selectors: what its Filter may hold; empty where it takes
     none. answer: the name of the answer's list; "" where the answer has only Ack and messages,
-    unless a Filter was sent. keys: what each record of the answer has, selected or not.
+    unless a Filter was sent. keys: what each record of the answer has, selected or not. becomes:
+    what a call that is only tried answers of each record; one that would be added has no number.
     """
 
     action: str
@@ -318,6 +328,7 @@ class Shape:
     selectors: Selectors = dataclasses.field(default_factory=dict)
     answer: str = ""
     keys: tuple[Element, ...] = ()
+    becomes: tuple[Element, ...] = ()
 
     @property
     def is_get(self) -> bool:

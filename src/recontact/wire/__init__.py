@@ -94,7 +94,7 @@ def encode(
     if reply.list_name:
         records: Any = reply.records
         if collapses:
-            records = list(map(_wrap_as_seen, records))
+            records = list(map(_as_seen, records))
         answer[reply.list_name] = records if reply.is_get or not collapses else _collapse(records)
     answer["CurrentTime"] = write_instant(now)
     answer["Ack"] = reply.ack
@@ -117,14 +117,17 @@ def _collapse(some: list[Any]) -> Any:
     return some if len(some) > 1 else some[0] if some else ""
 
 
-def _wrap_as_seen(record: dict[str, Any]) -> dict[str, Any]:
+def _as_seen(record: dict[str, Any]) -> dict[str, Any]:
     """A record whose wrappers, objects that hold one list, are lists of one object."""
-    seen = {}
+    seen: dict[str, Any] = {}
     for name, value in record.items():
-        if isinstance(value, dict) and len(value) == 1:
-            ((inner, some),) = value.items()
-            if isinstance(some, list):
-                value = [{inner: _collapse(some)}] if some else ""
+        if isinstance(value, list):
+            value = _collapse(list(map(_as_seen, value)))
+        elif isinstance(value, dict):
+            inner = list(value.values())
+            value = _as_seen(value)
+            if len(inner) == 1 and isinstance(inner[0], list):
+                value = [value] if inner[0] else ""
         seen[name] = value
     return seen
 

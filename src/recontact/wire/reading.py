@@ -244,5 +244,7 @@ def _read_filter(query: Query, name: str, known: Filter, values: list[Any]) -> N
         query.page = typed[0]
     elif known.comparison is Comparison.LIMIT:
         query.limit = typed[0]
+    elif known.comparison is Comparison.BEFORE:
+        query.history_before = typed[0]
     else:
         query.conditions.append(Condition(known.key, known.comparison, tuple(typed)))
