@@ -33,11 +33,23 @@ LAYERS = [
     {"cli", "pytest_plugin"},  # wire things together
     {"server"},  # HTTP in, HTTP out: the addresses ...
     {"neto_api", "protocol"},  # ... and the one of the API
-    {"web", "describe"},
+    {"web", "describe", "exporting"},
     {"config"},
-    {"actions", "addresses", "body", "client", "faults", "gate", "limits", "logger", "metrics"},
+    {
+        "actions",
+        "addresses",
+        "body",
+        "client",
+        "faults",
+        "gate",
+        "limits",
+        "logger",
+        "mentions",
+        "metrics",
+        "undo",
+    },
     {"store", "wire"},  # bytes on disk, bytes on the wire
-    {"messages"},
+    {"history", "messages"},
     {"catalogue", "evidence"},
     {"model"},
     {"fields"},
@@ -245,7 +257,7 @@ def test_each_element_is_an_attribute_of_its_record_and_a_column(action: actions
     elements = [one for one in action.shape.selectors.values() if not one.repeats]
     nobody_has = {"", "account_balance", "available_credit"}
     assert keys_in(elements) <= kept | nobody_has
-    others = (Comparison.PAGE, Comparison.LIMIT, Comparison.SEARCH)
+    others = (Comparison.PAGE, Comparison.LIMIT, Comparison.SEARCH, Comparison.BEFORE)
     for one in action.shape.filters.values():
         assert one.comparison in others or one.key in attributes & columns, one
     for table in (action.shape.item, action.shape.selectors, action.shape.filters):

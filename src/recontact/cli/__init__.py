@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from recontact import __version__
-from recontact.cli import db, keys, sites
+from recontact.cli import db, journal, keys, records, sites, undoing
+from recontact.cli.erasing import erase, export_customer
 from recontact.cli.serve import serve
 from recontact.cli.shared import fail
 from recontact.messages import RecontactError
@@ -23,6 +24,12 @@ app = typer.Typer(
 app.command()(serve)
 app.add_typer(keys.app, name="key")
 app.add_typer(sites.app, name="site")
+app.add_typer(records.logs, name="log")
+records.customers.command("export")(export_customer)
+app.add_typer(records.customers, name="customer")
+app.add_typer(journal.app, name="journal")
+app.add_typer(undoing.app, name="undo")
+app.command()(erase)
 app.add_typer(db.app, name="db")
 
 
@@ -32,6 +39,8 @@ def main() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except RecontactError as error:
         from recontact.store.errors import AddressError, SiteSettingError
 
