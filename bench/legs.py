@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from time import sleep
+from random import Random
+from time import perf_counter, sleep
 from typing import Any, Final
 
 import bare_sqlite
+import reading
 import serving
+import undoing
 from reading import Reads
 from seeding import (
     LOGS,
@@ -35,6 +38,8 @@ PACE: Final = 500
 """Updates a second beside reads when they are paced, a part of what the server can do."""
 READ_PACE: Final = 50
 """Reads a second beside paced updates."""
+ITEMS_UNDONE: Final = 1_000
+"""Items of the call that is undone."""
 SIZES: Final = {"10k": LOGS, "1m": MANY_LOGS, "10m": MOST_LOGS}
 """Logs of a database, by how the names of legs say it."""
 
@@ -43,6 +48,11 @@ _OURS: Final = (
     "SELECT count(*) FROM customer_log CROSS JOIN revision USING (site, log_id)"
     f" WHERE site = 1 AND date_updated > {int(NOW.timestamp())} AND number > 1"
 )
+_CONTACTS: Final = (
+    "SELECT group_concat(log_id || status || notes)"
+    " FROM (SELECT log_id, status, notes FROM customer_log ORDER BY site, log_id)"
+)
+"""All that a call can have overwritten."""
 _THE_PEERS: Final = "SELECT count(*) FROM change"
 
 Figures = dict[str, float]
@@ -135,6 +145,31 @@ class Bench:
             "noted": noted,
         }
 
+    def history(self) -> Figures:
+        """A page of the history of a log that was changed very often."""
+        with self._copy(LOGS) as path, serving.serve(path) as server:
+            there = ask(path, "SELECT revision FROM customer_log WHERE log_id = 1")
+            for part in _parts(range(there + 1, reading.REVISIONS + 1)):
+                server.update({"LogID": 1, "Notes": f"Revision {n}"} for n in part)
+            read = reading.ask("history", server.port, LOGS, self._seconds, 0, Random(1))
+        self._check_reads([read])
+        return _percentiles(read.took)
+
+    def undo(self) -> Figures:
+        """To take back what a call did to many logs, beside the server that ran it."""
+        took: list[float] = []
+        with self._copy(LOGS) as path, serving.serve(path) as server:
+            before = ask(path, _CONTACTS)
+            while sum(took) < 1000 * self._seconds or len(took) < 2:
+                changes = {"Status": "Completed", "Notes": f"Overwritten {len(took)}"}
+                request = server.update({"LogID": n} | changes for n in range(1, ITEMS_UNDONE + 1))
+                started = perf_counter()
+                changed = undoing.take_back(path, request)
+                took.append((perf_counter() - started) * 1000)
+                if changed != ITEMS_UNDONE or ask(path, _CONTACTS) != before:
+                    self.faults.append(f"of {ITEMS_UNDONE} items {changed} were undone")
+        return _percentiles(took)
+
     def start(self) -> Figures:
         """From starting the process to its first answer to a call, and the memory it holds then."""
         with self._copy(LOGS_AT_START) as path, serving.serve(path) as server:
@@ -195,6 +230,11 @@ class Bench:
                 self.faults.append(f"{one.empty} of {len(one.took)} reads found nothing")
 
 
+def _parts(numbers: range) -> Iterator[range]:
+    """As many at a time as a call may have items."""
+    return (numbers[at : at + 1000] for at in range(0, len(numbers), 1000))
+
+
 def ask(database: Path | str, sql: str) -> Any:
     """The one value that a SELECT gives."""
     engine = make_engine(database, writes=False)
@@ -240,8 +280,9 @@ def _calls(updates: Updates, beside: dict[str, str]) -> Leg:
     many = updates.items > 1
     title = f"{updates.items} items" if many else "1 item"
     size = "" if updates.logs == LOGS else f", {updates.logs:,} logs"
+    key = ", with an Idempotency-Key" if updates.with_key else ""
     return Leg(
-        f"{title}, {updates.format.upper()}{size}",
+        f"{title}, {updates.format.upper()}{size}{key}",
         "items/s" if many else "requests/s",
         lambda bench: bench.calls(updates),
         beside,
@@ -287,12 +328,15 @@ LEGS: Final = {
     "f": _peer("", serving.PEER),
     "f-turn": _peer(", calls in turn", serving.PEER_IN_TURN),
     "c-json": _calls(Updates("json", 1, 32), _ONE_ITEM),
+    "i-json": _calls(Updates("json", 1, 32, with_key=True), {"no key": "c-json"}),
     "c-xml": _calls(Updates("xml", 1, 32), _ONE_ITEM),
     "d-json": _calls(Updates("json", 500, 3), _same("b1000")),
     "d-xml": _calls(Updates("xml", 500, 3), _same("b1000")),
     "c-json-1m": _calls(Updates(logs=MANY_LOGS), {"10k": "c-json"}),
     "c-json-10m": _calls(Updates(logs=MOST_LOGS), {"10k": "c-json"}),
     **dict(_reads()),
+    "j-history": Leg(f"a page of a log's {reading.REVISIONS:,} revisions", "", Bench.history),
+    "j-undo": Leg(f"undo of a call of {ITEMS_UNDONE:,} items", "", Bench.undo),
     "h": Leg(f"start, {LOGS_AT_START:,} logs", "", Bench.start, logs=LOGS_AT_START),
 }
 """In the order of their turns: what is compared is measured in the same minutes."""

@@ -109,7 +109,27 @@ def search(random: Random, logs: int) -> Question:
     )
 
 
-KINDS: Final = {"customer": customer, "status": status, "search": search}
+REVISIONS: Final = 10_000
+"""Of the log whose history is read: see `legs.Bench.history`."""
+_PAGE: Final = 100
+"""Revisions that one call reads."""
+
+
+def history(random: Random, logs: int) -> Question:
+    """A page of the history of log 1: as often the newest as one somewhere behind."""
+    newest = REVISIONS + 1
+    before = random.choice((newest, random.randrange(_PAGE + 1, newest)))
+
+    def is_right(found: Rows) -> bool:
+        (log,) = found
+        numbers = [int(one["Number"]) for one in log["History"]["Revision"]]
+        return numbers == list(range(before - 1, before - 1 - _PAGE, -1))
+
+    wanted = {"LogID": 1, "HistoryBefore": before, "OutputSelector": ["History"]}
+    return Question("GetCustomerLog", wanted, is_right)
+
+
+KINDS: Final = {"customer": customer, "status": status, "search": search, "history": history}
 
 
 def _is_ordered(logs: Rows) -> bool:

@@ -58,7 +58,7 @@ class Table:
 
 def tables(results: Results) -> list[Table]:
     """All that there is something for."""
-    made = (_calls(results), _reads(results), _starts(results), _floors(results))
+    made = (_calls(results), _reads(results), _pasts(results), _starts(results), _floors(results))
     return [table for table in made if table.rows]
 
 
@@ -105,6 +105,15 @@ def _reads(results: Results) -> Table:
         f" connections that update and {READERS} that read. of: reads; updates."
     )
     return Table("Reads, while UpdateCustomerLog changes what they read", head, rows, note)
+
+
+def _pasts(results: Results) -> Table:
+    rows = [
+        [name, LEGS[name].title, f"{figures['p50']:.1f}", f"{figures['p99']:.1f}", ""]
+        for name, figures in results.items()
+        if name.startswith("j-")
+    ]
+    return Table("History and undo", ("leg", "", "p50 ms", "p99 ms", ""), rows)
 
 
 def _starts(results: Results) -> Table:
@@ -165,6 +174,12 @@ FLOORS: Final = (
     Floor("1 item: at least 12 times the peer", "rate_of_f", _ONE_ITEM, lambda r: r >= 12),
     Floor("1 item: p99 under 40 ms", "p99", _ONE_ITEM, lambda ms: ms < 40),
     Floor(
+        "with an Idempotency-Key: 0.75 of without",
+        "rate_of_no key",
+        ("i-json",),
+        lambda r: r >= 0.75,
+    ),
+    Floor(
         "500 items, JSON: at least 0.4 of b1000", "rate_of_b1000", ("d-json",), lambda r: r >= 0.4
     ),
     Floor("500 items, XML: at least 0.3 of b1000", "rate_of_b1000", ("d-xml",), lambda r: r >= 0.3),
@@ -177,6 +192,8 @@ FLOORS: Final = (
     Floor("reads, 10 million logs: 0.8 of 10 thousand", "reads_of_10k", _MOST, lambda r: r >= 0.8),
     Floor("updates beside them: 0.8 of 10 thousand", "rate_of_10k", _MOST, lambda r: r >= 0.8),
     *_beside_reads(),
+    Floor("a page of 10,000 revisions: p99 under 50 ms", "p99", ("j-history",), lambda ms: ms < 50),
+    Floor("undo of 1,000 items: p50 under 1 s", "p50", ("j-undo",), lambda ms: ms < 1000),
     Floor("first answer within 0.8 s", "start", ("h",), lambda s: s <= 0.8),
     Floor("idle memory under 100 MB", "megabytes", ("h",), lambda mb: mb < 100),
 )

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, event, update
 from recontact.clock import SYSTEM
 from recontact.fields import CUSTOMER_LOG
 from recontact.model import (
+    By,
     Customer,
     CustomerLog,
     customer_revision_of,
@@ -204,12 +205,12 @@ class _Writing:
 
     def customers(self, made: list[Customer]) -> None:
         self._write(tables.CUSTOMERS, made)
-        first = [customer_revision_of(None, one, None, bytes(16)) for one in made]
+        first = [customer_revision_of(None, one, By(None, bytes(16))) for one in made]
         self._write(tables.CUSTOMER_REVISIONS, first)
 
     def logs(self, made: list[CustomerLog]) -> None:
         self._write(tables.LOGS, made)
-        self._write(tables.REVISIONS, [revision_of(None, log, None, bytes(16)) for log in made])
+        self._write(tables.REVISIONS, [revision_of(None, log, By(None, bytes(16))) for log in made])
 
     def _write(self, kept: tables.Kept[Any], records: list[Any]) -> None:
         rows = [kept.dump(record) for record in records]

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from reading import Reads
 from seeding import KEY, LOGS
@@ -30,6 +32,11 @@ CHANGES = "changes.txt"
 READERS = 2
 """Connections that read, a process each."""
 
+_HEADERS = {
+    "NETOAPI_ACTION": "UpdateCustomerLog",
+    "NETOAPI_KEY": KEY,
+    "Accept": "application/json",
+}
 _FIRST_CALL = '{"CustomerLogs":{"CustomerLog":[{"LogID":1,"Notes":"The first call"}]}}'
 
 
@@ -38,7 +45,8 @@ class Updates:
     """
     What wrk sends: calls of `items`, each changing one log of `logs`, on so many connections.
 
-    pace: some so many calls a second; 0: each as the one before is answered.
+    pace: some so many calls a second; 0: each as the one before is answered. with_key: each has an
+    Idempotency-Key of its own.
     """
 
     format: str = "json"
@@ -46,6 +54,7 @@ class Updates:
     connections: int = 32
     logs: int = LOGS
     pace: int = 0
+    with_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,17 @@ class Server:
     answer: int
     changes: Path
 
+    def update(self, items: Iterable[dict[str, Any]]) -> bytes:
+        """UpdateCustomerLog with these items, which must succeed; the request's id."""
+        body = json.dumps({"CustomerLogs": {"CustomerLog": list(items)}})
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("POST", "/do/WS/NetoAPI", body, _HEADERS)
+            answer = connection.getresponse()
+            said = answer.read()
+        if answer.status != 200 or b'"Ack":"Success"' not in said:
+            sys.exit(f"A call was answered {answer.status}: {said.decode()}")
+        return UUID(answer.headers["X-Request-Id"]).bytes
+
     def load(self, seconds: int, updates: Updates) -> Load:
         """Send UpdateCustomerLog on all connections."""
         run = time.monotonic_ns() % 10**9  # no two runs send the same values
@@ -86,6 +106,7 @@ class Server:
         command += [f"--duration={seconds}s", "--timeout=30s", f"--script={HERE / 'update.lua'}"]
         command += [f"http://127.0.0.1:{self.port}/do/WS/NetoAPI", "--", updates.format]
         command += [str(n) for n in (updates.items, updates.logs, KEY, run, self.changes, rest)]
+        command += ["key"] if updates.with_key else []
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return Load(**json.loads(said.splitlines()[-1]))
 
@@ -169,11 +190,9 @@ def serve(database: Path, program: tuple[str, ...] = RECONTACT) -> Iterator[Serv
 
 def _first_answer(port: int) -> int:
     """Call UpdateCustomerLog; how many bytes the answer has, 0 when there was none."""
-    headers = {"NETOAPI_ACTION": "UpdateCustomerLog", "NETOAPI_KEY": KEY}
-    headers["Accept"] = "application/json"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("POST", "/do/WS/NetoAPI", _FIRST_CALL, headers)
+        connection.request("POST", "/do/WS/NetoAPI", _FIRST_CALL, _HEADERS)
         answer = connection.getresponse()
         body = answer.read()
     except OSError:

@@ -1,6 +1,7 @@
 -- UpdateCustomerLog calls for wrk: each changes logs chosen at random, so each writes revisions.
 -- Arguments: json or xml, items in a call, logs there are, the key, a number of this run of wrk, a file
--- of changes (Status, DateRequiredFollowUp, Notes), ms that a connection rests between calls (0: none).
+-- of changes (Status, DateRequiredFollowUp, Notes), ms that a connection rests between calls (0: none),
+-- key: each call has an Idempotency-Key, which no other has.
 
 local formats = {
   json = {
@@ -22,7 +23,7 @@ local formats = {
   },
 }
 
-local format, items, logs, run
+local format, items, logs, run, with_key
 local changes = {}
 local sent = 0
 acknowledged = 0 -- global, and so are the functions: wrk finds them by name
@@ -37,6 +38,7 @@ end
 function init(arguments)
   format, items, logs = formats[arguments[1]], tonumber(arguments[2]), tonumber(arguments[3])
   run = tonumber(arguments[5])
+  with_key = arguments[8] == 'key'
   for line in io.lines(arguments[6]) do
     local status, day, notes = line:match('(.*)\t(.*)\t(.*)')
     changes[#changes + 1] = { status = status, day = day, notes = notes }
@@ -58,6 +60,9 @@ function request()
   local written = {}
   for n = 1, items do
     written[n] = item()
+  end
+  if with_key then
+    wrk.headers['Idempotency-Key'] = string.format('%08d-0000-4000-8000-%012d', run, sent)
   end
   return wrk.format(nil, nil, nil, format.head .. table.concat(written, format.between) .. format.tail)
 end

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from recontact.model import customer_revision_of, revision_of, searched, words
+from recontact.model import By, customer_revision_of, revision_of, searched, words
 from recontact.store import tables
 from recontact.store.sqlite import driver
 
@@ -96,7 +96,7 @@ def test_multiplied_records_and_their_revisions_are_as_recontact_writes_them(
         records = [kept.load(row) for row in ask(multiplied, f"SELECT * FROM {kept.table}")]
         rows = ask(multiplied, f"SELECT * FROM {kept.table}")
         assert [tuple(kept.dump(record).values()) for record in records] == rows
-        first = [revision(None, record, None, bytes(16)) for record in records]
+        first = [revision(None, record, By(None, bytes(16))) for record in records]
         written = ask(multiplied, f"SELECT * FROM {revisions.table} ORDER BY {number}")
         first.sort(key=lambda one: getattr(one, number))
         assert [tuple(revisions.dump(one).values()) for one in first] == written
@@ -117,10 +117,39 @@ def test_gets_of_the_bench_find_what_they_should_in_a_multiplied_database(
     path = tmp_path / "served.db"
     path.write_bytes(multiplied.read_bytes())
     with serving.serve(path) as server:
-        for kind in reading.KINDS:
+        for kind in set(reading.KINDS) - {"history"}:
             reads = reading.ask(kind, server.port, LOGS, 0.3, 0, Random(1))
             assert (kind, reads.faults, reads.wrong) == (kind, 0, "")
             assert reads.rows > reads.empty
+
+
+def test_history_is_read_and_a_call_undone_as_they_should(
+    bench: Any, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    legs, reading, seeding = bench("legs"), bench("reading"), bench("seeding")
+    monkeypatch.setattr(legs, "LOGS", MADE)
+    monkeypatch.setattr(legs, "ITEMS_UNDONE", 300)
+    monkeypatch.setattr(reading, "REVISIONS", 1_150)
+    monkeypatch.setattr(seeding, "_MADE", MADE)
+
+    ours = legs.Bench(tmp_path, made.parent, 1)
+    figures = {name: legs.LEGS[name].measure(ours) for name in ("j-history", "j-undo")}
+
+    assert ours.faults == []
+    assert all(one["p50"] > 0 for one in figures.values())
+
+
+def test_one_leg_can_be_chosen_or_all_that_begin_alike(bench: Any) -> None:
+    run = bench("run")
+
+    def chosen(*wanted: str) -> list[str]:
+        return [leg for leg in run.LEGS if run.is_wanted(leg, list(wanted))]
+
+    assert chosen("c-json") == ["c-json"]
+    assert chosen("c") == ["c-json", "c-xml", "c-json-1m", "c-json-10m"]
+    assert chosen("j-undo", "h") == ["j-undo", "h"]
+    assert chosen("e-search-1m") == ["e-search-1m-paced", "e-search-1m-full"]
+    assert set(chosen("g")) > {"c-json", "c-json-10m", "e-status-1m-full"}
 
 
 def test_bare_sqlite_is_told_what_each_call_made_recontact_write(
