@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "THIRD_PARTY.md")),
-    *(ROOT / "docs" / name for name in ("why.md", "security.md", "performance.md")),
+    *(ROOT / "docs" / name for name in ("why.md", "security.md", "performance.md", "history.md")),
 ]
 
 URL = "http://127.0.0.1:8000"
@@ -31,29 +31,35 @@ SERVE, TEST, EXPORT = "make serve", "make test", "export KEY=rk_…"
 
 @dataclass
 class Block:
-    """One fenced block of the README."""
+    """One fenced block of a page."""
 
+    page: str
     line: int
     language: str
     text: str
 
     def __str__(self) -> str:
-        return f"README.md line {self.line}: {self.text.splitlines()[0]}"
+        return f"{self.page} line {self.line}: {self.text.splitlines()[0]}"
 
     @property
     def is_command(self) -> bool:
         return self.language in ("bash", "python")
 
 
-BLOCKS = [
-    Block(README[: found.start()].count("\n") + 1, found[1], found[2])
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-]
+def blocks_of(page: str) -> list[Block]:
+    text = (ROOT / page).read_text()
+    return [
+        Block(page, text[: found.start()].count("\n") + 1, found[1], found[2])
+        for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    ]
 
 
-def answer_of(command: Block) -> Block | None:
+BLOCKS = blocks_of("README.md")
+
+
+def answer_of(command: Block, blocks: list[Block] = BLOCKS) -> Block | None:
     """The block that shows what a command answers: the one that follows it."""
-    following = BLOCKS[BLOCKS.index(command) + 1 :]
+    following = blocks[blocks.index(command) + 1 :]
     return following[0] if following and not following[0].is_command else None
 
 
@@ -174,6 +180,57 @@ def test_every_command_of_the_readme_runs_and_answers_as_shown(environ: dict[str
         assert "first key" not in again.text
 
 
+# -- the story of docs/history.md ----------------------------------------------------------------
+
+ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+VARYING = re.compile(rf"{ID}|{TIME}(?:\.\d{{3}} UTC, \d+\.\d ms)?")
+
+
+def learn(shown: str, printed: str) -> dict[str, str]:
+    """The ids and times that were printed, by those that the page shows in their place."""
+    known = VARYING.findall(shown)
+    pattern = VARYING.sub("VARYING", shown)
+    pattern = re.escape(pattern).replace("VARYING", f"({VARYING.pattern})")
+    found = re.fullmatch(pattern, printed)
+    assert found, f"{shown}\n--- but it printed\n{printed}"
+    return dict(zip(known, found.groups(), strict=True))
+
+
+def without_blanks_at_ends(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def test_the_story_of_the_history_happens_as_it_is_told(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Each command of docs/history.md runs, one after the other, and prints what it shows."""
+    blocks = blocks_of("docs/history.md")
+    real: dict[str, str] = {}
+    with make_serve(environ) as out:
+        Neto.wait_for(lambda: "curl" in out.text)
+        (url,) = re.findall(r"listens on (\S+)", out.text)
+        (key,) = re.findall(r"^  (rk_\S+)$", out.text, re.MULTILINE)
+        kept = tmp_path / "environ"
+        shell = Shell(url, environ | {"KEY": key})
+        for block in filter(lambda block: block.is_command, blocks):
+            command = block.text
+            for told, learnt in real.items():
+                command = command.replace(told, learnt)
+                if re.fullmatch(ID, told):  # its beginning too; here all came in one minute
+                    command = command.replace(told[:13], learnt[:18])
+            # What is exported is there for the next, as in one terminal; and a second passes.
+            command += f"\nenv -0 > {shlex.quote(str(kept))}\nsleep 1.1"
+            command = "set +o pipefail\n" + command  # head takes what it wants, and goes
+            printed = shell.run(Block(block.page, block.line, block.language, command))
+            lines = kept.read_text().split("\0")
+            shell.environ |= dict(line.split("=", 1) for line in lines if line)
+            if answer := answer_of(block, blocks):
+                shown, printed = map(without_blanks_at_ends, (answer.text, printed))
+                real |= learn(shown, printed)
+    assert len(real) > 3
+
+
 # -- what the pages name is there --------------------------------------------------------------
 
 
@@ -197,7 +254,9 @@ def test_each_command_that_the_readme_names_is_in_the_help() -> None:
     code = "\n".join([*re.findall(r"`([^`\n]+)`", README), *(block.text for block in BLOCKS)])
     named = {
         tuple(words.split())
-        for words in re.findall(r"\brecontact ((?:(?:db|key|site) )?[a-z]+)", code)
+        for words in re.findall(
+            r"\brecontact ((?:(?:customer|db|journal|key|log|site|undo) )?[a-z]+)", code
+        )
     }
 
     assert named >= {("serve",), ("key", "create"), ("key", "list"), ("key", "revoke")}
