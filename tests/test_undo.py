@@ -705,10 +705,22 @@ ENTRIES = "SELECT items, changed, warnings FROM journal WHERE action = 'Undo' OR
 
 
 def interrupted(path: Path, how: signal.Signals) -> tuple[int, str, str]:
-    """An undo that got a signal once it had begun: its code, and what it said."""
+    """An undo that got a signal between two of its steps: its code, and what it said."""
     process = start(path, *UNDO)
-    Neto.wait_for(lambda: asked(path, BY_UNDO) > [(0,)], 20)
-    process.send_signal(how)
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as file:
+
+        def is_held_in_the_middle() -> bool:
+            file.execute("BEGIN IMMEDIATE")
+            if file.execute(BY_UNDO).fetchone() > (0,):
+                return True
+            file.execute("ROLLBACK")
+            return False
+
+        Neto.wait_for(is_held_in_the_middle, 20)
+        process.send_signal(how)
+        if how is signal.SIGKILL:
+            process.wait(20)
+        file.execute("ROLLBACK")
     out, err = process.communicate(timeout=20)
     return process.returncode, out, err
 
