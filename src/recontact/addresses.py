@@ -61,6 +61,13 @@ def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: N
     return address
 
 
+def client_scheme(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: Networks) -> str:
+    """`https` where a trusted proxy says that it was asked by that (X-Forwarded-Proto), else ""."""
+    said = [value for name, value in headers if name == b"x-forwarded-proto"]
+    first = said[0].partition(b",")[0].strip().lower() if said else b""
+    return "https" if first == b"https" and peer in trusted else ""
+
+
 def home_of(address: str) -> str:
     """What belongs to one client: an IPv4 address, or all that begin as an IPv6 one does (/64)."""
     read = _read(address)

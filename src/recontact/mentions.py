@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 from recontact.messages import Format, RefusedError
 from recontact.model import fold
@@ -55,7 +56,10 @@ class Mentions:
             return False
         # Beside the values: comments, attributes, names that are given twice, misspelt elements.
         values = "\n".join(value for _, value in leaves if isinstance(value, str))
-        return bool(self._telling.search(fold(f"{_text_of(body)}\n{values}")))
+        text = f"{_text_of(body)}\n{values}"
+        if "%" in text:  # addresses of pages
+            text += f"\n{unquote_plus(text)}"
+        return bool(self._telling.search(fold(text)))
 
     def _is_named(self, element: str, value: Any) -> bool:
         if element in self._ids:

@@ -86,7 +86,8 @@ class Site:
     """
     One shop: its number, its name, its IANA time zone, how it answers, and whom CORS lets in.
 
-    cors_origins: as the header Origin has them, `https://shop.example`.
+    cors_origins: as the header Origin has them, `https://shop.example`. follow_up_types: those that
+    the panel offers.
     """
 
     site: int
@@ -94,6 +95,7 @@ class Site:
     zone: ZoneInfo
     dialect: Dialect = Dialect.DOCUMENTED
     cors_origins: frozenset[str] = frozenset()
+    follow_up_types: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -204,6 +206,8 @@ def same(one: Any, other: Any) -> bool:
 
 ERASED: Final = "erased"
 """Stands in a revision for each value, of any type, of a record that was erased (SPEC §8)."""
+COMMAND_LINE: Final = "command line"
+"""Who did what a command did, in revisions and in the journal; nobody of the staff is named so."""
 EXISTS: Final = {"log": "status", "customer": "username"}
 """What a record has as long as it is there: an add gives it, a withdrawal takes it away."""
 IDEMPOTENCY_DAYS: Final = 7

@@ -53,13 +53,15 @@ class Remains:
     """
     What an undo leaves as it is, and why.
 
-    record: `log 7`. revision: the chosen one that stays. element: "" where it stays whole.
+    record: `log 7`. revision: the chosen one that stays. element: "" where it stays whole. later:
+    the revision of its record that is why, where one is.
     """
 
     record: str
     revision: int
     element: str
     why: str
+    later: int | None = None
 
 
 @dataclass(slots=True)
@@ -219,11 +221,12 @@ def _name(of: Touched) -> str:
 
 
 def _left(found: Found, left: Left[AnyRevision]) -> Remains:
-    if left.by is None:
-        why = "it was erased"
+    by = left.by
+    if by is None:
+        why, later = "it was erased", None
     else:
-        why = f"revision {left.by.number} {_DID[history.kind_of(left.by)]} it later"
-    return Remains(_name(found.of), left.revision.number, left.element, why)
+        why, later = f"revision {by.number} {_DID[history.kind_of(by)]} it later", by.number
+    return Remains(_name(found.of), left.revision.number, left.element, why, later)
 
 
 def _stays(found: Found, why: str) -> Remains:

@@ -94,6 +94,24 @@ def quote_name(name: object) -> str:
     return quote(name)[1:-1]
 
 
+def visible(text: str) -> str:
+    """
+    A text that cannot drive what shows it: its lines, tabs, and what can be printed.
+
+    All else, escape sequences, C1 controls, marks of direction, stands as \\u001b.
+    """
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_visible, line))
+        for line in text.replace("\r\n", "\n").split("\n")
+    )
+
+
+def _visible(c: str) -> str:
+    if c.isprintable() or c == "\t":
+        return c
+    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+
+
 class WireType(Protocol):
     """
     How one kind of value is read from and written to the wire.

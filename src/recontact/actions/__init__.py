@@ -89,7 +89,7 @@ def writing(
     def run(tx: Transaction) -> Answer:
         if handling.idempotency_key and (before := _before(tx, entry, handling, elapsed)):
             return before
-        reply = action.run(call, tx, By(entry.key_id, entry.request))
+        reply = action.run(call, tx, By(entry.key_id or None, entry.request, entry.who))
         if handling.strict and not all_or_none(call, reply):
             tx.discard()
         if handling.dry_run:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recontact import __version__
-from recontact.cli import db, journal, keys, records, sites, undoing
+from recontact.cli import db, journal, keys, records, sites, staff, undoing
 from recontact.cli.erasing import erase, export_customer
 from recontact.cli.serve import serve
 from recontact.cli.shared import fail
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command()(serve)
 app.add_typer(keys.app, name="key")
 app.add_typer(sites.app, name="site")
+app.add_typer(staff.app, name="staff")
 app.add_typer(records.logs, name="log")
 records.customers.command("export")(export_customer)
 app.add_typer(records.customers, name="customer")

@@ -3,10 +3,8 @@
 import shlex
 import sys
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from json import loads
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -29,8 +27,9 @@ from recontact.cli.shared import (
     request_of,
     visible,
 )
-from recontact.history import AnyRevision, Kind, counted, effect, kind_of
+from recontact.history import counted, effect
 from recontact.model import JournalEntry, Site
+from recontact.past_calls import OWN_ACTIONS, Body, PastCall, past_call
 from recontact.values import quote, write_instant
 
 if TYPE_CHECKING:
@@ -41,12 +40,8 @@ if TYPE_CHECKING:
 app = group("The journal: which calls came, what each did, and the very bytes of it.")
 
 _ACKS: Final = ("Success", "Warning", "Error")
-_OTHER_ACTIONS: Final = ("NetoAPI", "Undo", "Withdraw", "Erase")
-"""In the journal beside the API's: calls that name no action of the API, and our own commands."""
 _MOST_MESSAGES: Final = 20
 """Messages of an answer, and elements that were passed over, that people are shown."""
-_MOST_REVISIONS: Final = 10_000
-"""Revisions that are put in words."""
 _MOST_TEXT: Final = 4_000
 """Characters of a body that a terminal is shown."""
 _INDENT: Final = 13
@@ -91,7 +86,7 @@ def journal_list(
     from recontact.actions import ACTIONS
     from recontact.store.journal import Wanted
 
-    action = _one_of("--action", action, (*ACTIONS, *_OTHER_ACTIONS))
+    action = _one_of("--action", action, (*ACTIONS, *OWN_ACTIONS))
     ack = _one_of("--ack", ack, _ACKS)
     with opened(database, site) as (store, found, keys):
         if key and key not in keys:
@@ -190,124 +185,14 @@ def _span(
 # -- one call ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """
-    The bytes of one direction, or None, and why they are not kept: "": there never were any.
-
-    length: of what came; digest: its SHA-256, where that is all that is kept.
-    """
-
-    kept: bytes | None
-    why: str
-    length: int
-    digest: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """
-    A journal entry, and what it tells.
-
-    effect: what it did, in words. errors, warnings: of its answer. passed_over: each element that
-    the action does not know, with the names that look most like it.
-    """
-
-    entry: JournalEntry
-    effect: list[str]
-    errors: list[str]
-    warnings: list[str]
-    passed_over: dict[str, list[str]]
-    request: Body
-    answer: Body
-
-
-def _call(view: "View", text: str) -> Call:
+def _call(view: "View", text: str) -> PastCall:
     """The one call whose id begins so; the command ends where there is not one."""
     request = request_of(view, "REQUEST_ID", text)
-    entry = view.journal_entry(request)
-    if entry is None:
+    call = past_call(view, request)
+    if call is None:
         did = "; ".join(effect(view.made_by(request)))
         fail(f"The journal keeps the call {request_id(request)} no longer. It {visible(did)}.")
-    revisions = view.made_by(request, _MOST_REVISIONS) if entry.changed else []
-    messages = _messages(entry.answer_body)
-    return Call(
-        entry,
-        _effect(entry, revisions),
-        messages.get("Error", []),
-        messages.get("Warning", []),
-        _passed_over(entry),
-        *_bodies(entry, revisions),
-    )
-
-
-def _effect(entry: JournalEntry, revisions: Sequence[AnyRevision]) -> list[str]:
-    if len(revisions) < entry.changed:
-        first = f"of the first {len(revisions):,} of its {entry.changed:,} changes:"
-        return [first, *effect(revisions)] if revisions else []
-    return effect(revisions)
-
-
-def _passed_over(entry: JournalEntry) -> dict[str, list[str]]:
-    from recontact.actions import ACTIONS
-    from recontact.actions.handling import nearest
-
-    action = ACTIONS.get(entry.action)
-    return {
-        name: nearest(name.rpartition("/")[2], action.shape) if action else []
-        for name in dict.fromkeys(entry.passed_over)
-    }
-
-
-def _bodies(entry: JournalEntry, revisions: Iterable[AnyRevision]) -> tuple[Body, Body]:
-    """Both directions; of what is not kept, why."""
-    came, answered = entry.request_body, entry.answer_body
-    gone = "not kept any more: it went for the limits of the journal, or was erased"
-    if any(kind_of(one) is Kind.ERASED for one in revisions):
-        gone = "erased"
-    if not entry.request_length:
-        no_request = "none came, or none was read" if entry.key_id else ""
-    elif entry.request_hash is not None:
-        no_request = "not kept: it could not be read, or might hold a password"
-    else:
-        no_request = gone
-    if not entry.key_id:
-        no_answer = ""
-    elif entry.changed and came is None:
-        no_answer = gone
-    else:
-        no_answer = "not kept, as this call changed nothing"
-    return (
-        Body(
-            came,
-            no_request,
-            entry.request_length,
-            entry.request_hash if entry.request_length else None,
-        ),
-        Body(answered, no_answer, len(answered or b"")),
-    )
-
-
-def _messages(answer: bytes | None) -> dict[str, list[str]]:
-    """What an answer said, by severity, in either format and dialect."""
-    if answer is None:
-        return {}
-    from recontact import wire
-    from recontact.messages import Format
-    from recontact.wire import xmlwire
-
-    tree: Any
-    if wire.format_of(answer) is Format.JSON:
-        tree = loads(answer)
-    else:
-        _, tree = xmlwire.decode(answer, wire.Limits().nesting, len(answer))
-    said = tree.get("Messages") or {}
-    found: dict[str, list[str]] = {}
-    for severity, some in said.items():
-        # The live dialect writes one as it is, as XML does.
-        for one in some if isinstance(some, list) else [some]:
-            found.setdefault(severity, []).append(one.get("Description") or one["Message"])
-    return found
+    return call
 
 
 # -- shown to programs ---------------------------------------------------------------------------
@@ -336,7 +221,7 @@ def _row(entry: JournalEntry, keys: Keys) -> dict[str, Any]:
     }
 
 
-def _all_of(call: Call, keys: Keys) -> dict[str, Any]:
+def _all_of(call: PastCall, keys: Keys) -> dict[str, Any]:
     return _row(call.entry, keys) | {
         "effect": call.effect,
         "refused": call.errors,
@@ -461,7 +346,7 @@ def _command(words: str, flags: dict[str, Any]) -> str:
     return " ".join([f"recontact journal {words}", *given])
 
 
-def _print_call(call: Call, keys: Keys) -> None:
+def _print_call(call: PastCall, keys: Keys) -> None:
     from rich.text import Text
 
     screen = console()

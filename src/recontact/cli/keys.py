@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recontact.cli.shared import Database, SiteName, fail, group, print_rows, settings
+from recontact.cli.shared import Database, SiteName, fail, group, note, print_rows, settings
 from recontact.cli.shared import database as open_database
 from recontact.clock import SYSTEM
 from recontact.values import DateTime, WrongValueError, write_instant
@@ -54,6 +54,13 @@ def key_create(
             may=rights,
             expires_at=expires_at,
         )
+        asked = {
+            "Starts": key[:7],
+            "Username": username,
+            "May": rights,
+            "Expires": write_instant(expires_at) if expires_at else None,
+        }
+        note(connection, found, "CreateKey", asked)
     whose = f"user {username}'s" if username else "site-wide"
     where = settings(database=database).database
     print(f"Key {number}, {whose}, site {found.name}, in {where}:", file=sys.stderr, flush=True)
@@ -131,4 +138,7 @@ def key_revoke(
 
     with open_database(database) as connection:
         keys.revoke_key(connection, number, SYSTEM.now())
+        (one,) = (key for key in keys.keys(connection).values() if key.key_id == number)
+        asked = {"Key": number, "Starts": one.hint, "Username": one.username}
+        note(connection, one.site, "RevokeKey", asked)
     print(f"Key {number} is revoked.")

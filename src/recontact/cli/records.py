@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from recontact.cli.shared import (
-    COMMAND_LINE,
     Database,
     Json,
     Keys,
@@ -26,7 +25,7 @@ from recontact.cli.shared import (
     visible,
 )
 from recontact.clock import SYSTEM, new_request_id
-from recontact.model import By, Customer, CustomerLog
+from recontact.model import COMMAND_LINE, By, Customer, CustomerLog
 from recontact.values import quote, write_instant
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from recontact import __version__
-from recontact.cli.shared import fail, settings
+from recontact.cli.shared import fail, settings, visible
 from recontact.clock import SYSTEM
 from recontact.config import FIRST_KEY, Config
 
@@ -50,8 +50,9 @@ def serve(**flags: Any) -> None:
     Run the server.
 
     On a new database it makes a first key and prints it, or takes it from the variable
-    RECONTACT_FIRST_KEY and does not. Each option can also be a variable (RECONTACT_PORT) or a line
-    of recontact.toml (port = 8000).
+    RECONTACT_FIRST_KEY and does not. For a site that has no staff it prints a link, which makes the
+    first login of the control panel, once. Each option can also be a variable (RECONTACT_PORT) or
+    a line of recontact.toml (port = 8000).
 
     Example: recontact serve --database sqlite:////var/lib/recontact/shop.db --port 8080
     """
@@ -79,6 +80,7 @@ def serve(**flags: Any) -> None:
         _listening(config) as listener,
     ):
         first_key = _first_key(store)
+        links = _setup_links(store)
         url = f"http://{_shown(config.host)}:{listener.getsockname()[1]}"
 
         class Server(uvicorn.Server):
@@ -94,6 +96,10 @@ def serve(**flags: Any) -> None:
                 if self.should_exit:
                     return
                 print(f"recontact {__version__} listens on {url} and keeps {config.database}")
+                for site, token in links.items():
+                    of = f" of {visible(site)}" if len(links) > 1 else ""
+                    print(f"Make the first login of the control panel{of}, within 24 hours:\n")
+                    print(f"  {url}/setup/{token}\n")
                 print(_welcome(url, first_key, config), flush=True)
 
         server = Server(
@@ -154,6 +160,14 @@ def _first_key(store: Any) -> str | None:
         key = given or keys.new_key()
         keys.add_key(connection, site, key, now=SYSTEM.now())
     return f"${FIRST_KEY}" if given else key
+
+
+def _setup_links(store: Any) -> dict[str, str]:
+    """What makes the first login of each site that has none, by the site's name."""
+    from recontact.store import staff
+
+    with store.begin() as connection:
+        return staff.new_setup_links(connection, SYSTEM.now())
 
 
 def _welcome(url: str, key: str | None, config: Config) -> str:

@@ -12,16 +12,17 @@ from uuid import UUID
 
 import typer
 
-from recontact.clock import SYSTEM
+from recontact.clock import SYSTEM, new_request_id
 from recontact.config import Config, SettingError, load
-from recontact.model import JournalEntry, Key, Site
+from recontact.model import COMMAND_LINE, JournalEntry, Key, Site
 from recontact.values import DayOrTime, WrongValueError, quote
+from recontact.values import visible as visible  # commands take it from here
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from recontact.store import Store, View
+    from recontact.store import Connection, Store, View
 
 Database = Annotated[
     str | None, typer.Option(help="Where everything is kept (default: sqlite:///recontact.db)")
@@ -65,8 +66,6 @@ def database(url: str | None) -> Iterator[Any]:
 
 Keys = dict[int, Key]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
-COMMAND_LINE: Final = "command line"
-"""Who did what a command did, in revisions and in the journal."""
 
 
 def there_already(url: str | None) -> Path:
@@ -120,6 +119,14 @@ def command_entry(
         request_body=body,
         who=COMMAND_LINE,
     )
+
+
+def note(connection: "Connection", site: Site, action: str, asked: Any) -> None:
+    """Enter in the journal what a command changes, in its transaction. asked: without secrets."""
+    from recontact.store.journal import enter
+
+    request = new_request_id(now := SYSTEM.now())
+    enter(connection, command_entry(site, request, now, action, asked))
 
 
 def request_id(request: bytes) -> str:
@@ -189,24 +196,6 @@ def _later(moment: datetime, **by: float) -> datetime:
         return moment + timedelta(**by)
     except OverflowError:  # the last second of the calendar
         return datetime.max.replace(tzinfo=UTC)
-
-
-def visible(text: str) -> str:
-    """
-    A text that cannot drive a terminal: its lines, tabs, and what can be printed.
-
-    All else, escape sequences, C1 controls, marks of direction, stands as \\u001b.
-    """
-    return "\n".join(
-        line if line.isprintable() else "".join(map(_visible, line))
-        for line in text.replace("\r\n", "\n").split("\n")
-    )
-
-
-def _visible(c: str) -> str:
-    if c.isprintable() or c == "\t":
-        return c
-    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 
 
 _ROOMY: Final = 10_000

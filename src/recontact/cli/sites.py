@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from recontact.cli.shared import Database, SiteName, fail, group, print_rows
+from recontact.cli.shared import Database, SiteName, fail, group, note, print_rows
 from recontact.cli.shared import database as open_database
 from recontact.clock import SYSTEM
 
@@ -44,6 +44,8 @@ def site_create(
             dialect=dialect,
             cors_origins=cors_origins.split(),
         )
+        made = {"name": name, "zone": zone, "dialect": dialect, "cors_origins": cors_origins}
+        note(connection, keys.sites(connection)[number], "CreateSite", made)
     print(f"Site {number}, {name}. Make a key for it: recontact key create --site {number}")
 
 
@@ -70,6 +72,8 @@ def site_set(
     with open_database(database) as connection:
         found = keys.find_site(connection, site)
         keys.set_site(connection, found, **changed)
+        asked = {name: value for name, value in changed.items() if value is not None}
+        note(connection, found, "SetSite", asked)
         found = keys.sites(connection)[found.site]
     print(f"Site {found.site}, {found.name}: {found.zone.key}, {found.dialect}.")
 

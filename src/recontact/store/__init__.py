@@ -21,6 +21,7 @@ __all__ = [
     "ALONE",
     "IDEMPOTENCY",
     "MOST_TEXT",
+    "Connection",
     "DatabaseError",
     "Figures",
     "Found",
@@ -58,6 +59,14 @@ class Store(Protocol):
     def used(self, key_id: int, at: datetime) -> None: ...
 
     async def keys(self) -> dict[bytes, Key]: ...
+
+    async def look(self, read: Callable[[Connection], T]) -> T:
+        """Read sites, keys or staff."""
+        ...
+
+    async def administer(self, change: Callable[[Connection], T]) -> T:
+        """Change sites, keys or staff in a transaction of its own, that is on disk then."""
+        ...
 
     async def can_write(self) -> bool: ...
 

@@ -273,6 +273,13 @@ class Committer:
         self._wal_grew = True
         return result
 
+    async def between(self, run: Callable[[], T]) -> T:
+        """Run what writes with a connection of its own, between two batches, in their thread."""
+        async with self._turn:
+            result = await self._aside(run)
+        self._wal_grew = True
+        return result
+
     def _forget_probe(self) -> None:
         self._probe = None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from shutil import disk_usage
 from time import sleep
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import msgspec
 from sqlalchemy import LargeBinary, Table
@@ -304,6 +305,8 @@ def take_out(
     """
     with _database(path, writes=True) as database:
         _begin_index_anew(database)
+        with _step(database):
+            _take_forms(database, found, names)
         with _step(database):  # no log can be added for them from now on
             for one in found.customer_ids:
                 database.execute(
@@ -346,6 +349,28 @@ def _take_log(database: Driver, found: Findings, log_id: int) -> None:
     row = database.execute(_LOG, key).fetchone()
     search.forget(database, *key, None if row is None else searched(LOGS.load(row)))
     database.execute("DELETE FROM customer_log WHERE site = ? AND log_id = ?", key).close()
+
+
+def _take_forms(database: Driver, found: Findings, names: Says) -> None:
+    """
+    What the panel keeps of forms, all of it: nobody needs it for long. Views that name them too.
+
+    Zeros are written in place first, as in `_zero_bodies`.
+    """
+    database.execute(
+        "UPDATE session SET kept = substr(hex(zeroblob(length(kept))), 1, length(kept)),"
+        " kept_path = substr(hex(zeroblob(length(kept_path))), 1, length(kept_path))"
+    ).close()
+    database.execute("UPDATE session SET kept = NULL, kept_path = NULL").close()
+    views = database.execute(
+        "SELECT staff_id, name, address FROM saved_view WHERE site = ?", (found.site,)
+    ).fetchall()
+    for staff_id, name, address in views:
+        if names(f"{name}\n{address}".encode()):
+            database.execute(
+                "DELETE FROM saved_view WHERE site = ? AND staff_id = ? AND name = ?",
+                (found.site, staff_id, name),
+            ).close()
 
 
 def _zero_bodies(database: Driver, found: Findings, request: bytes) -> None:
@@ -503,7 +528,7 @@ def _needles(text: str) -> set[bytes]:
     forms = {form.encode() for part in parts for form in (part, fold(part))}
     first = parts[0]
     forms |= {first.encode("utf-16-le"), first.encode("ascii", "xmlcharrefreplace")}
-    return forms | {json.dumps(first)[1:-1].encode()}
+    return forms | {json.dumps(first)[1:-1].encode(), quote_plus(first).encode()}
 
 
 def _pieces(files: Iterable[Path]) -> Iterator[bytes]:

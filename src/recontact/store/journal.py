@@ -1,14 +1,22 @@
-"""Reading the journal: a list of its entries, the newest first, and all of one entry."""
+"""The journal: a list of its entries, the newest first, all of one entry, and one entry more."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, insert, select
 
 from recontact.model import JournalEntry, Site, unpacked
-from recontact.store.tables import journal, journal_body, load_journal, request_at, revision
+from recontact.store.tables import (
+    dump_bodies,
+    dump_journal,
+    journal,
+    journal_body,
+    load_journal,
+    request_at,
+    revision,
+)
 
 _entry = journal.c
 
@@ -91,3 +99,10 @@ def beginning_with(connection: Connection, site: Site, digits: str, limit: int) 
         .limit(limit)
     )
     return list(connection.execute(found).scalars())
+
+
+def enter(connection: Connection, entry: JournalEntry) -> None:
+    """Write an entry, in the caller's transaction."""
+    connection.execute(insert(journal).values(dump_journal(entry)))
+    if entry.request_body or entry.answer_body:
+        connection.execute(insert(journal_body).values(dump_bodies(entry)))

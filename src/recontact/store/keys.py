@@ -64,7 +64,8 @@ def add_site(
 
 def set_site(connection: Connection, site: Site, **changed: Any) -> None:
     """
-    Change settings of a site, those that are not None: name, zone, dialect, cors_origins.
+    Change settings of a site, those that are not None: name, zone, dialect, cors_origins,
+    follow_up_types.
 
     A running server takes them up within a second. SiteSettingError for what it cannot be.
     """
@@ -104,6 +105,17 @@ def _site_settings(connection: Connection, site: Site | None, **sent: Any) -> di
                     f"{quote(origin)} is no origin: give scheme and host alone, as browsers send "
                     "them: https://shop.example."
                 )
+    if (types := settings.get("follow_up_types")) is not None:
+        types = list(dict.fromkeys(one.strip() for one in types if one.strip()))
+        settings["follow_up_types"] = "\n".join(types)
+        for one in types:
+            if len(one) > 50 or not one.isprintable():
+                raise SiteSettingError(
+                    "A follow-up type has at most 50 characters that can be seen; got "
+                    f"{quote(one)}."
+                )
+        if len(types) > 50:
+            raise SiteSettingError(f"A site has at most 50 follow-up types; got {len(types)}.")
     return settings
 
 
@@ -126,6 +138,7 @@ def sites(connection: Connection) -> dict[int, Site]:
             ZoneInfo(row.zone),
             Dialect(row.dialect),
             frozenset(row.cors_origins.split()),
+            tuple(row.follow_up_types.splitlines()),
         )
         for row in rows
     }

@@ -28,7 +28,7 @@ from recontact.model import (
     Site,
     fold,
 )
-from recontact.store import journal, past, search
+from recontact.store import finding, followups, journal, past, search
 from recontact.store.past import CUSTOMERS_PAST, LOGS_PAST, Found, Span, Touched
 from recontact.store.tables import CUSTOMERS, LOGS, customer, customer_log, to_seconds
 from recontact.values import Status
@@ -162,6 +162,42 @@ class View:
                 if most < 0 or most_text < 0:
                     return None
         return found
+
+    def queue(self, queue: followups.Queue) -> followups.Reading:
+        """What the panel asks of a queue, as it is now."""
+        return followups.Reading(queue, self.site, self.now, self._rows)
+
+    def names_in_use(self, key: str) -> list[str]:
+        """The names that logs have in `allocated_to` or in `follow_up_type`; see `followups`."""
+        return followups.names_in_use(key, self.site, self._rows)
+
+    def logs_without_notes(self, log_ids: Sequence[int]) -> list[CustomerLog]:
+        """The logs with these LogIDs, but for their Notes; see `followups`."""
+        return followups.without_notes(log_ids, self.site, self._rows)
+
+    def without_next_step(self, after: int, limit: int) -> tuple[list[Customer], int | None]:
+        """Customers above that ID of whom no open log has a date; see `followups`."""
+        return followups.without_next_step(after, limit, self.site, self._rows)
+
+    def customers_with(
+        self, words: list[str], cursor: str | None, limit: int, *, back: bool = False
+    ) -> finding.Customers:
+        """Customers with these words, by username, beyond a cursor or before it; see `finding`."""
+        return finding.customers_with(words, cursor, limit, self.site, self._rows, back=back)
+
+    def next_steps(self, usernames: Collection[str]) -> dict[str, list[date | datetime]]:
+        """The first day and the first instant that open logs of customers have; see `finding`."""
+        return finding.next_steps(usernames, self.site, self._rows)
+
+    def logs_of_customer(self, one: Customer, limit: int, *, is_open: bool) -> list[CustomerLog]:
+        """The newest of the customer's logs that are open, or that are not."""
+        return finding.logs_of_customer(one, limit, self.site, self._rows, is_open=is_open)
+
+    def happened(
+        self, one: Customer, before: finding.Moment | None, limit: int
+    ) -> list[Revision | CustomerRevision]:
+        """The revisions of a customer and of their logs, newest first; see `finding`."""
+        return finding.happened(one, before, limit, self.site, self._rows)
 
     def journal_entries(self, wanted: journal.Wanted, limit: int) -> list[JournalEntry]:
         """The newest entries of the journal that are wanted, newest first, without bodies."""
@@ -326,10 +362,12 @@ def _due(
         # From a moment after a day's start, that day has begun too early to count.
         if comparison is Comparison.FROM and start_of(day, site.zone) < moment:
             if day == date.max:
-                return false(), _log.follow_up_at >= to_seconds(moment)
+                return false(), and_(
+                    _log.follow_up_day.is_(None), _log.follow_up_at >= to_seconds(moment)
+                )
             day += timedelta(days=1)
     beyond = _BEYOND[comparison]
     return (
         beyond(_log.follow_up_day, day.isoformat()),
-        beyond(_log.follow_up_at, to_seconds(moment)),
+        and_(_log.follow_up_day.is_(None), beyond(_log.follow_up_at, to_seconds(moment))),
     )

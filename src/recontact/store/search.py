@@ -99,28 +99,42 @@ def _found(asked: Asked, rows: Rows) -> Select[Any]:
     """The SELECT of the LogIDs of the page, by the index and the logs that it has not seen."""
     site = asked.site.site
     beside = list(islice(_beside(asked, rows), asked.offset + asked.limit))
-    first = site << _LOG_ID_BITS
-    number = _index.c.rowid  # to sort by this and nothing else, or FTS5 gives all hits at once
-    *whole, last = asked.words
-    query = " ".join([*(f'"{word}"' for word in whole), f'"{last}" *'])
-    is_noted = select(_noted.log_id).where(
-        _noted.site == site, _noted.log_id == number.bitwise_and(_LOG_ID)
-    )
     own = listed(beside).subquery().c.value
 
     def meets(log_id: ColumnElement[Any]) -> ColumnElement[bool]:
         one = select(_log.log_id).where(_log.site == site, _log.log_id == log_id, *asked.met)
         return one.exists()
 
-    indexed = select(number.label("number")).where(
+    indexed = _seen(asked).where(meets(_index.c.rowid.bitwise_and(_LOG_ID)))
+    others = select((literal(site << _LOG_ID_BITS) + own).label("number")).where(meets(own))
+    both = union_all(indexed, others).order_by("number").limit(asked.limit).offset(asked.offset)
+    return select(both.subquery().c.number.bitwise_and(_LOG_ID))
+
+
+def _seen(asked: Asked) -> Select[Any]:
+    """The SELECT of the numbers of the logs with the words, of those that the index has seen."""
+    first = asked.site.site << _LOG_ID_BITS
+    number = _index.c.rowid  # to sort by this and nothing else, or FTS5 gives all hits at once
+    *whole, last = asked.words
+    query = " ".join([*(f'"{word}"' for word in whole), f'"{last}" *'])
+    is_noted = select(_noted.log_id).where(
+        _noted.site == asked.site.site, _noted.log_id == number.bitwise_and(_LOG_ID)
+    )
+    return select(number.label("number")).where(
         _index.c.log_search.op("MATCH")(query),
         number.between(first + asked.after + 1, first + _LOG_ID),
         ~is_noted.exists(),
-        meets(number.bitwise_and(_LOG_ID)),
     )
-    others = select((literal(first) + own).label("number")).where(meets(own))
-    both = union_all(indexed, others).order_by("number").limit(asked.limit).offset(asked.offset)
-    return select(both.subquery().c.number.bitwise_and(_LOG_ID))
+
+
+def hits(site: Site, words: list[str], most: int, rows: Rows) -> tuple[Select[Any], int] | None:
+    """The SELECT of the LogIDs of all logs with the words, and how many; None: over `most`."""
+    asked = Asked(site, words, 0, [], most + 1, 0)
+    seen = _seen(asked).limit(most + 1).subquery().c.number.bitwise_and(_LOG_ID)
+    beside = list(islice(_beside(asked, rows), most + 1))
+    found = union_all(select(seen.label("log_id")), listed(beside)).subquery()
+    number = rows(select(func.count()).select_from(found))[0][0]
+    return (select(found), number) if number <= most else None
 
 
 def _beside(asked: Asked, rows: Rows) -> Iterator[int]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
 
@@ -25,7 +26,7 @@ from recontact.store.figures import Figures
 from recontact.store.queries import View
 from recontact.store.retention import JournalLimits, Retention
 from recontact.store.transaction import Driver, Group, Statements, Transaction, Work
-from recontact.store.writer import why_not_now
+from recontact.store.writer import name_of, why_not_now
 
 try:  # wheels for Linux x86-64, macOS arm64 and Windows; elsewhere the interpreter's own
     from pysqlite3 import dbapi2 as driver
@@ -269,10 +270,41 @@ class SqliteStore:
 
     async def keys(self) -> dict[bytes, Key]:
         """All keys by their digest, as the database has them now."""
+        return await self._of_reference(keys.keys)
+
+    async def look(self, read: Callable[[Connection], T]) -> T:
+        """Read sites, keys or staff. RefusedError (503) when they cannot be read."""
+        with _told("read"):
+            return await self._of_reference(read)
+
+    async def _of_reference(self, read: Callable[[Connection], T]) -> T:
         # Apart from the other readers: four long reads must not keep a revoked key valid.
         return await asyncio.get_running_loop().run_in_executor(
-            self._reading_keys, self._snapshot, keys.keys
+            self._reading_keys, self._snapshot, read
         )
+
+    async def administer(self, change: Callable[[Connection], T]) -> T:
+        """
+        Change sites, keys or staff in a transaction of its own, between two batches.
+
+        RefusedError (503) when it is not saved or its outcome is unknown.
+        """
+        with _told("written"):
+            return await self._committer.between(partial(self._change, change))
+
+    def _change(self, change: Callable[[Connection], T]) -> T:
+        with self._engine.connect() as connection:
+            has_run = False
+            try:
+                with connection.begin():
+                    result = change(connection)
+                    has_run = True
+            except DBAPIError as error:
+                connection.invalidate()  # one that failed is not to be used again
+                if has_run and name_of(error) != "SQLITE_FULL":  # as in `Writer.commit`
+                    raise RefusedError("RC031") from error
+                raise
+            return result
 
     def figures(self) -> Figures:
         """How it stands; from any thread. Nothing is counted for it, so it takes 0.3 ms."""
@@ -301,16 +333,10 @@ class SqliteStore:
             )
         self._views += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._reading, self._snapshot, read
-            )
-        except DBAPIError as error:
-            if why := why_not_now(error):
-                facts = {"error": str(error.orig)}
-                logger.error("the database cannot be read", extra={"facts": facts})
-                detail = f"The database cannot be read now: {why}. Send the call again."
-                raise RefusedError("RC030", detail, retry_after=5) from error
-            raise
+            with _told("read"):
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._reading, self._snapshot, read
+                )
         finally:
             self._views -= 1
 
@@ -371,6 +397,20 @@ class SqliteStore:
         """A transaction of its own, beside the writer."""
         with self._engine.connect() as connection, connection.begin():
             yield connection
+
+
+@contextmanager
+def _told(done: str) -> Iterator[None]:
+    """RefusedError (503) in place of an error of the machine, as a database cannot be `done`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if why := why_not_now(error):
+            facts = {"error": str(error.orig)}
+            logger.error(f"the database cannot be {done}", extra={"facts": facts})
+            detail = f"The database cannot be {done} now: {why}. Send the call again."
+            raise RefusedError("RC030", detail, retry_after=5) from error
+        raise
 
 
 def _bodies(connection: Connection) -> int:

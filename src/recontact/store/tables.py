@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -36,7 +37,7 @@ from recontact.model import (
 from recontact.values import Status, WireType
 from recontact.values import Text as TextType
 
-SCHEMA_REVISION: Final = "0004"
+SCHEMA_REVISION: Final = "0005"
 """The Alembic revision that these tables are; a test compares it with the migrations."""
 
 metadata = MetaData(
@@ -59,6 +60,7 @@ site = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("dialect", String(12), nullable=False, server_default="documented"),
     Column("next_customer_id", BigInteger, nullable=False, server_default=text("1")),
+    Column("follow_up_types", Text, nullable=False, server_default="Phone\nEmail\nSMS\nVisit"),
 )
 
 key = Table(
@@ -76,8 +78,54 @@ key = Table(
     Column("last_used_at", BigInteger),
 )
 
+# Who works in the panel, who is signed in, and links that make a site's first login. See `staff`.
+staff = Table(
+    "staff",
+    metadata,
+    Column("staff_id", Integer, primary_key=True, autoincrement=False),
+    Column("site", ForeignKey("site.site"), nullable=False),
+    Column("username", Text, nullable=False),
+    Column("username_folded", Text, nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("last_login_at", BigInteger),
+    UniqueConstraint("site", "username_folded"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("staff_id", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("agent", Text, nullable=False),
+    # A form that was filled in before the login, and the page that shows it.
+    Column("kept_path", Text),
+    Column("kept", Text),
+    Index(None, "staff_id"),
+    sqlite_with_rowid=False,
+)
+
+setup = Table(
+    "setup",
+    metadata,
+    Column("site", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Data tables: every key begins with the site, so that a distributed PostgreSQL can spread sites.
 # Without rowid, SQLite keeps a row in its key's own tree: one tree to write in place of two.
+
+HAS_NEXT_STEP: Final = text(
+    "status <> 'Completed' AND (follow_up_day IS NOT NULL OR follow_up_at IS NOT NULL)"
+)
+"""Whether a log is open and has a date: in these words the index is found that has only those."""
 
 customer_log = Table(
     "customer_log",
@@ -108,15 +156,34 @@ customer_log = Table(
     Index(None, "site", "status", "log_id"),
     Index(None, "site", "last_contacted"),
     Index(None, "site", "date_added"),
-    Index(None, "site", "date_updated"),  # what a client that keeps in step asks for
-    Index(None, "site", "status", "follow_up_day"),
+    # What a client that keeps in step asks for; and Completed in the panel, with its filters.
     Index(
-        None,
+        "customer_log_by_site_date_updated",
+        "site",
+        "date_updated",
+        "log_id",
+        "status",
+        "allocated_to_folded",
+        "follow_up_type_folded",
+    ),
+    # Days and, of logs without one, instants; with all that the panel's queue filters and sorts by.
+    Index(
+        "customer_log_by_site_status_follow_up_day",
         "site",
         "status",
+        "follow_up_day",
         "follow_up_at",
-        sqlite_where=text("follow_up_at IS NOT NULL"),
-        postgresql_where=text("follow_up_at IS NOT NULL"),
+        "log_id",
+        "allocated_to_folded",
+        "follow_up_type_folded",
+        "customer_name_folded",
+    ),
+    Index(
+        "customer_log_open_by_site_username_folded",
+        "site",
+        "username_folded",
+        sqlite_where=HAS_NEXT_STEP,
+        postgresql_where=HAS_NEXT_STEP,
     ),
     Index(None, "site", "username_folded", "log_id"),  # the logs of a customer
     Index(None, "site", "customer_name_folded", "log_id"),
@@ -240,7 +307,18 @@ idempotency = Table(
     sqlite_with_rowid=False,
 )
 
-REFERENCE_TABLES: Final = frozenset({"site", "key", "search_index"})
+# Queues that a person wants at hand: what stands behind the ? of their address.
+saved_view = Table(
+    "saved_view",
+    metadata,
+    Column("site", Integer, primary_key=True, autoincrement=False),
+    Column("staff_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+REFERENCE_TABLES: Final = frozenset({"site", "key", "staff", "session", "setup", "search_index"})
 
 
 # -- values ------------------------------------------------------------------------------------

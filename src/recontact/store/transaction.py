@@ -247,6 +247,10 @@ class Transaction:
         """The log of this site with that LogID."""
         return self.get(LOGS, self.site.site, log_id)
 
+    def revision(self, log_id: int, number: int) -> Revision | None:
+        """That revision of a log of this site."""
+        return self.get(REVISIONS, self.site.site, log_id, number)
+
     def customer(self, username: str) -> Customer | None:
         """The customer of this site with that username, in whatever case."""
         return self.get(CUSTOMERS, self.site.site, fold(username))

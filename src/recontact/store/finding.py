@@ -1,0 +1,241 @@
+"""What the panel asks of customers: who has these words, what is next, and all that happened."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Select,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+
+from recontact.model import Customer, CustomerLog, CustomerRevision, Revision, Site, finds
+from recontact.store import search, tables
+from recontact.store.tables import (
+    CUSTOMER_REVISIONS,
+    CUSTOMERS,
+    HAS_NEXT_STEP,
+    LOGS,
+    REVISIONS,
+    customer,
+    customer_log,
+)
+from recontact.values import Status
+
+SEARCHED_DETAILS: Final = (
+    "bill_first_name",
+    "bill_last_name",
+    "bill_company",
+    "ship_first_name",
+    "ship_last_name",
+    "ship_company",
+    "email_address",
+    "secondary_email_address",
+    "bill_phone",
+    "ship_phone",
+)
+"""The details of a customer that are looked into for words, beside the username."""
+
+_PIECE: Final = 500
+_LOOKED_AT: Final = 5_000
+"""Customers that may have the words, and are looked at for one page: 0.2 s among 70,000."""
+_LOGS: Final = 2_000
+"""Logs of a customer, the newest, whose revisions are put in one line of time."""
+
+_one = customer.c
+_log = customer_log.c
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """
+    Some customers, by username. before, after: usernames to go on from, if there may be more.
+
+    There may be less than a page of them and yet an `after`: so many were looked at, and no more.
+    """
+
+    customers: list[Customer]
+    before: str | None
+    after: str | None
+
+
+def customers_with(
+    words: list[str], cursor: str | None, limit: int, site: Site, rows: search.Rows, *, back: bool
+) -> Customers:
+    """
+    The customers that have all the words, the last one as a beginning; without words, all.
+
+    Those with a folded username beyond `cursor`; with `back`, those before it.
+    """
+    found, more = _beyond(words, cursor, limit, site, rows, back=back)
+    if back and more is None:  # the first page, which is to be a whole one
+        return customers_with(words, None, limit, site, rows, back=False)
+    end = found[0].username_folded if found else cursor
+    if back:
+        return Customers(found[::-1], more, end)
+    return Customers(found, None if cursor is None else end, more)
+
+
+def _beyond(
+    words: list[str], cursor: str | None, limit: int, site: Site, rows: search.Rows, *, back: bool
+) -> tuple[list[Customer], str | None]:
+    """So many customers that have the words, and the username to go on from."""
+    name = _one.username_folded
+    of_site = select(name, _one.username, _one.details).where(_one.site == site.site)
+    of_site = of_site.where(*map(_may_have, words)).order_by(name.desc() if back else name)
+    found: list[str] = []
+    more, piece = cursor, _PIECE if words else limit + 1
+    for _ in range(max(1, _LOOKED_AT // piece)):
+        beyond = [] if more is None else [name < more if back else name > more]
+        some = rows(of_site.where(*beyond).limit(piece))
+        for folded, username, details in some:
+            if not words or finds(words, _searched(username, details)):
+                if len(found) == limit:
+                    return _whole(found, site, rows), found[-1]
+                found.append(folded)
+        if len(some) < piece:
+            return _whole(found, site, rows), None
+        more = some[-1][0]
+    return _whole(found, site, rows), more
+
+
+def _whole(names: list[str], site: Site, rows: search.Rows) -> list[Customer]:
+    """The customers with these folded usernames, in this order."""
+    found = rows(select(customer).where(_one.site == site.site, _one.username_folded.in_(names)))
+    whole = {one.username_folded: one for one in map(CUSTOMERS.load, found)}
+    return [whole[name] for name in names]
+
+
+def _may_have(word: str) -> ColumnElement[bool]:
+    """
+    Whether a customer may have that word, by all of its text as it is kept.
+
+    A text that is all ASCII has it as it is; whether another has it, only `finds` knows.
+    """
+    texts = (_one.username, _one.details)
+    lengths = ((func.length(cast(text, LargeBinary)), func.length(text)) for text in texts)
+    other = or_(*(octets > characters for octets, characters in lengths))
+    if not word.isascii():
+        return other
+    return or_(*(func.lower(text).contains(word) for text in texts), other)
+
+
+_Texts = msgspec.defstruct("_Texts", [(key, str, "") for key in SEARCHED_DETAILS])
+_read_texts = msgspec.json.Decoder(_Texts).decode
+
+
+def _searched(username: str, details: str) -> str:
+    texts = _read_texts(details)
+    return "\n".join([username, *(getattr(texts, key) for key in SEARCHED_DETAILS)])
+
+
+# -- one customer, and some --------------------------------------------------------------------
+
+
+def next_steps(
+    usernames: Collection[str], site: Site, rows: search.Rows
+) -> dict[str, list[date | datetime]]:
+    """Of each folded username, the first day and the first instant of its open logs."""
+    found = rows(
+        select(_log.username_folded, func.min(_log.follow_up_day), func.min(_log.follow_up_at))
+        .where(_log.site == site.site, _log.username_folded.in_(usernames), HAS_NEXT_STEP)
+        .group_by(_log.username_folded)
+    )
+    return {
+        name: [
+            *([date.fromisoformat(day)] if day else []),
+            *([datetime.fromtimestamp(at, UTC)] if at is not None else []),
+        ]
+        for name, day, at in found
+    }
+
+
+def logs_of_customer(
+    one: Customer, limit: int, site: Site, rows: search.Rows, *, is_open: bool
+) -> list[CustomerLog]:
+    """The customer's open logs, or those that are Completed; the newest, newest first."""
+    is_done = _log.status == Status.COMPLETED
+    some = _of(one, site).with_only_columns(customer_log).where(~is_done if is_open else is_done)
+    return [LOGS.load(row) for row in rows(some.limit(limit))]
+
+
+def _of(one: Customer, site: Site) -> Select[Any]:
+    """The LogIDs of the customer's logs, newest first."""
+    is_theirs = and_(_log.site == site.site, _log.username_folded == one.username_folded)
+    return select(_log.log_id).where(is_theirs).order_by(_log.log_id.desc())
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """Where a revision stands in a line of time: its request, its log (0: none), its number."""
+
+    request: bytes
+    log_id: int
+    number: int
+
+    @classmethod
+    def of(cls, one: Revision | CustomerRevision) -> "Moment":
+        """Where that revision stands."""
+        return cls(one.request, one.log_id if isinstance(one, Revision) else 0, one.number)
+
+    def write(self) -> str:
+        """It as text, for an address; `read` takes it."""
+        return f"{self.request.hex()}.{self.log_id}.{self.number}"
+
+    @classmethod
+    def read(cls, text: str) -> "Moment | None":
+        """The moment that a text names; None: none."""
+        request, _, rest = text.partition(".")
+        numbers = rest.split(".")
+        is_one = len(request) == 32 and len(numbers) == 2
+        if not is_one or not all(n.isascii() and n.isdecimal() and len(n) < 11 for n in numbers):
+            return None
+        try:
+            return cls(bytes.fromhex(request), *map(int, numbers))
+        except ValueError:
+            return None
+
+
+def happened(
+    one: Customer, before: Moment | None, limit: int, site: Site, rows: search.Rows
+) -> list[Revision | CustomerRevision]:
+    """The revisions of a customer and of their logs, newest first: so many before a moment."""
+    row = tables.revision.c
+    # Not by itself, or all requests of the site are walked through in the hope of meeting one.
+    request = func.coalesce(row.request, literal(b""))
+    place = tuple_(request, row.log_id, row.number)
+    newest = select(row.log_id, row.number).where(
+        row.site == site.site, row.log_id.in_(_of(one, site).limit(_LOGS))
+    )
+    if before is not None:
+        newest = newest.where(place < tuple_(before.request, before.log_id, before.number))
+    newest = newest.order_by(request.desc(), row.log_id.desc(), row.number.desc()).limit(limit)
+    whole = [
+        rows(select(tables.revision).where(
+            row.site == site.site, row.log_id == log_id, row.number == number
+        ))[0]
+        for log_id, number in rows(newest)
+    ]  # fmt: skip
+    own = tables.customer_revision
+    of_customer = select(own).where(own.c.site == site.site, own.c.customer_id == one.customer_id)
+    if before is not None:
+        place = tuple_(own.c.request, literal(0), own.c.number)
+        of_customer = of_customer.where(
+            place < tuple_(before.request, before.log_id, before.number)
+        )
+    theirs = rows(of_customer.order_by(own.c.number.desc()).limit(limit))
+    found: list[Revision | CustomerRevision] = [
+        *map(REVISIONS.load, whole),
+        *map(CUSTOMER_REVISIONS.load, theirs),
+    ]
+    return sorted(found, key=Moment.of, reverse=True)[:limit]
