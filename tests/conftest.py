@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import httpx
@@ -29,12 +29,19 @@ from recontact.clock import Clock
 from recontact.config import Config
 from recontact.fields import GET_CUSTOMER_LOG
 from recontact.limits import Rate
+from recontact.model import Site
 from recontact.protocol import protocol_class
 from recontact.server import create_app
-from recontact.store import JournalLimits, Store, keys, open_store
+from recontact.store import JournalLimits, Store, keys, open_store, staff
+from recontact.store.staff import Passwords
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 KEY = "rk_the_key_of_all_tests_0123456789"
 FORMATS = ("xml", "json")
+QUICK = Passwords(passes=1, memory=8, lanes=1)
+"""Hashes passwords in no time, for servers that nobody is kept out of."""
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -274,8 +281,10 @@ def serving(path: Path, clock: TestClock, **settings: Any) -> Iterator[Neto]:
     """
     A server of this process on a free port of 127.0.0.1, ended at the end.
 
-    It answers any number of wrong keys with 401, unless the settings say otherwise.
+    It answers any number of wrong keys with 401, unless the settings say otherwise. passwords: what
+    hashes those of the panel's staff; not at all safely, unless said otherwise.
     """
+    passwords = settings.pop("passwords", QUICK)
     config = Config(**{"database": f"sqlite:///{path}", "failure_limit": Rate()} | settings)
     store = open_store(
         config.database,
@@ -284,7 +293,7 @@ def serving(path: Path, clock: TestClock, **settings: Any) -> Iterator[Neto]:
         serves=True,
         journal=JournalLimits(config.journal_days, config.journal_size),
     )
-    app = create_app(store, config, Clock(now=clock.now))
+    app = create_app(store, config, Clock(now=clock.now), passwords)
     server = QuickServer(
         uvicorn.Config(
             app,
@@ -579,3 +588,99 @@ def site_of(neto: Neto) -> int:
     """The number of the site that a client's key is for."""
     with neto.store.begin() as connection:
         return keys.keys(connection)[keys.digest_of(neto.key)].site.site
+
+
+# -- the panel, over HTTP and in a browser --------------------------------------------------------
+
+PASSWORD = "correct horse battery"
+CHROMIUM = Path("/usr/bin/chromium")
+"""Debian's; where it is not, Playwright looks for its own."""
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def add_staff(neto: Neto, role: str, username: str, site: Site | None = None) -> staff.Staff:
+    """Let a person in, with the password of all tests; whoever is there already stays."""
+    with neto.store.begin() as connection:
+        site = site or keys.first_site(connection, neto.clock.now())
+        for one in staff.named(connection, username, site):
+            return one
+        kept = QUICK.hash(PASSWORD)
+        return staff.add(connection, site, username, role, kept, neto.clock.now())
+
+
+def new_session(neto: Neto, role: str, username: str = "", site: Site | None = None) -> str:
+    """The token of a new session of somebody of that role, named so or as the role."""
+    one = add_staff(neto, role, username or role, site)
+    with neto.store.begin() as connection:
+        return staff.sign_in(
+            connection, one, neto.clock.now(), address="127.0.0.1", agent="Firefox/150.0 Linux"
+        )
+
+
+def panel_client(neto: Neto, token: str = "") -> httpx.Client:
+    """Asks for pages as a browser does; signed in, if there is a token. Follows no redirect."""
+    cookies = {"recontact": token} if token else {}
+    headers = {"Origin": neto.url, "Accept": "text/html"}
+    return httpx.Client(base_url=neto.url, cookies=cookies, headers=headers, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A Chromium. Of a module: while it runs, no other event loop can be begun in its thread."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = CHROMIUM if CHROMIUM.exists() else None
+        one = playwright.chromium.launch(executable_path=own, args=CHROMIUM_ARGS)
+        yield one
+        one.close()
+
+
+@contextmanager
+def watched(browser: "Browser", **options: Any) -> Iterator["Page"]:
+    """A page of a new browser's profile, which must end without an error on its console."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+    try:
+        yield page
+        # Chromium says so of each page that is answered with an error, also where it should be.
+        assert [one for one in errors if not one.startswith("Failed to load resource")] == []
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def page(browser: "Browser") -> Iterator["Page"]:
+    """A page of a browser that nobody used before."""
+    with watched(browser) as one:
+        yield one
+
+
+def signed_in(
+    page: "Page", neto: Neto, role: str = "agent", username: str = "", site: Site | None = None
+) -> "Page":
+    """Let the browser of that page be signed in, without a login; it is on no page yet."""
+    token = new_session(neto, role, username, site)
+    cookie = {"name": "recontact", "value": token, "url": neto.url}
+    page.context.add_cookies([cookie])  # type: ignore[list-item]
+    return page
+
+
+def violations(page: "Page") -> list[str]:
+    """What axe finds wrong with a page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]

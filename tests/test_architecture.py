@@ -34,7 +34,7 @@ LAYERS = [
     {"server"},  # HTTP in, HTTP out: the addresses ...
     {"neto_api", "protocol"},  # ... and the one of the API
     {"web", "describe", "exporting"},
-    {"config"},
+    {"config", "past_calls"},
     {
         "actions",
         "addresses",
@@ -69,6 +69,7 @@ CLIENT_KNOWS = {"__init__", "catalogue", "messages", "model", "fields", "values"
 # Who may know of a library. One that is not listed is anybody's.
 LIBRARIES = {
     "alembic": {"store"},
+    "argon2": {"store"},
     "httptools": {"protocol"},
     "httpx": {"client"},
     "jinja2": {"web"},
@@ -185,7 +186,7 @@ def test_a_server_on_an_up_to_date_database_starts_without_what_it_does_not_need
         assert server.stop() == 0
 
     loaded = loaded_while(server.err.whole())
-    not_needed = {"alembic", "rich", "mako", "psycopg", "jinja2", "markdown_it"}
+    not_needed = {"alembic", "argon2", "rich", "mako", "psycopg", "jinja2", "markdown_it"}
     assert loaded & (not_needed | {"prometheus_client"}) == set()
 
 

@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "THIRD_PARTY.md")),
-    *(ROOT / "docs" / name for name in ("why.md", "security.md", "performance.md", "history.md")),
+    *(
+        ROOT / "docs" / name
+        for name in ("why.md", "security.md", "performance.md", "history.md", "panel.md")
+    ),
 ]
 
 URL = "http://127.0.0.1:8000"
@@ -255,7 +258,7 @@ def test_each_command_that_the_readme_names_is_in_the_help() -> None:
     named = {
         tuple(words.split())
         for words in re.findall(
-            r"\brecontact ((?:(?:customer|db|journal|key|log|site|undo) )?[a-z]+)", code
+            r"\brecontact ((?:(?:customer|db|journal|key|log|site|staff|undo) )?[a-z]+)", code
         )
     }
 
@@ -268,7 +271,9 @@ def test_each_command_that_the_readme_names_is_in_the_help() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_link_to_a_file_or_a_heading_resolves(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    for target in links + re.findall(r'\bsrc(?:set)?="([^"]+)"', text):
         if urlsplit(target).scheme:
             continue
         name, _, anchor = target.partition("#")

@@ -93,7 +93,7 @@ def test_asking_whether_it_is_ready_changes_nothing(neto: Neto) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "http_status"),
     [
-        ("GET", "/", 200),
+        ("GET", "/", 303),  # to the login
         ("GET", "/nothing", 404),
         ("POST", "/do/WS/NetoApi", 404),
         ("POST", "/do/WS", 404),

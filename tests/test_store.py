@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import hypothesis.strategies as st
@@ -24,7 +25,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import FORMATS, KEY, Neto, TestClock
+from conftest import FORMATS, KEY, Neto, TestClock, new_session, panel_client
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from sqlalchemy.dialects import postgresql, sqlite
@@ -47,6 +48,7 @@ from recontact.store import (
 
 # This process must open the file with the store's own SQLite: with another one, closing it would
 # drop the store's locks (SQLite, "How To Corrupt", 2.2.1).
+from recontact.store.followups import Tab
 from recontact.store.sqlite import driver
 from recontact.values import Status
 
@@ -1112,12 +1114,39 @@ def use_the_whole_api(neto: Neto) -> None:
         neto.http.get(path)
 
 
+def use_the_panel(neto: Neto) -> None:
+    """Each page that reads the store, by each tab, order and filter; and what it writes itself."""
+    queries = [
+        f"tab={tab}&{more}"
+        for tab in Tab
+        for more in (
+            "", "order=newest", "order=customer", "who=me", "who=nobody", "type=Phone&q=oak",
+            "type=none&status=Recontacting", "after=1.d2026-11-24", "before=1.t1790000000",
+        )
+    ]  # fmt: skip
+    paths = [
+        *(f"/?{query}" for query in queries),
+        *(f"/logs/2?from=/?{quote(query)}" for query in queries),
+        "/many?do=done&tab=completed", "/logs/new?username=bob", "/customers", "/customers?q=b",
+        "/customers?next=none", "/customers/bob", "/find?q=oak", "/keys", "/staff",
+        "/requests", "/requests?ack=Error&day=2026-11-24&action=Undo&key=1", "/settings",
+        "/account", "/undo?log=1&revision=2",
+    ]  # fmt: skip
+    with panel_client(neto, new_session(neto, "admin")) as client:
+        for path in paths:
+            assert client.get(path).status_code == 200, path
+        view = {"name": "Mine by phone", "address": "/?who=me&type=Phone"}
+        for path, form in (("/", {"done": "2"}), ("/views", view), ("/views", {"forget": "Mine"})):
+            assert client.post(path, data=form).status_code == 303
+
+
 def neto_filters() -> list[str]:
     return list(actions.ACTIONS["GetCustomerLog"].shape.filters)
 
 
 def test_no_statement_scans_a_data_table(tracer: Tracer, neto: Neto) -> None:
     use_the_whole_api(neto)
+    use_the_panel(neto)
     neto.wait_for(lambda: rows(neto.path, "SELECT 1 FROM journal WHERE action = 'GetCustomerLog'"))
 
     about_data = [
@@ -1148,6 +1177,8 @@ def test_no_statement_scans_a_data_table(tracer: Tracer, neto: Neto) -> None:
     with closing(driver.connect(neto.path)) as file:
         for sql in about_data:
             for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}"):
+                if "WHERE 0 = 1" in sql:  # nothing can be so, and nothing is read
+                    continue
                 if re.match(rf"SCAN ({'|'.join(set(DATA_TABLES) - read_whole)})\b", step):
                     scans[sql[:300]] = step
     assert scans == {}
@@ -1204,7 +1235,7 @@ def test_the_key_of_every_data_table_begins_with_the_site(database: Path) -> Non
             assert index.columns.keys()[0] == "site", index.name
         first = rows(database, "SELECT name FROM pragma_table_info(?) WHERE pk = 1", name)
         assert first == [("site",)]
-    assert {"site", "key", "staff", "session", "search_index"} >= tables.REFERENCE_TABLES
+    assert {"site", "key", "staff", "session", "setup", "search_index"} >= tables.REFERENCE_TABLES
 
 
 @pytest.mark.parametrize("dialect", [postgresql.dialect(), sqlite.dialect()], ids=lambda d: d.name)

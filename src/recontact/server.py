@@ -1,4 +1,4 @@
-"""The server as one ASGI app: the API's address before all, health and a first page beside it."""
+"""The server as one ASGI app: the API's address before all, beside it the panel and health."""
 
 import asyncio
 import logging
@@ -12,15 +12,16 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recontact import actions
-from recontact.addresses import client_address
+from recontact import actions, web
+from recontact.addresses import client_address, client_scheme
 from recontact.body import REFUSAL
-from recontact.clock import SYSTEM, Clock
+from recontact.clock import SYSTEM, Clock, new_request_id
 from recontact.config import Config
 from recontact.counting import Requests
 from recontact.logger import request_log
 from recontact.neto_api import Exchange, NetoEndpoint, is_endpoint
-from recontact.store import Store
+from recontact.store import JournalLimits, Store
+from recontact.store.staff import PASSWORDS, Passwords
 
 logger = logging.getLogger("recontact")
 
@@ -35,10 +36,17 @@ _SAFE: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
-"""What a browser may do with a page of ours: show it, with the sheet of this server."""
+"""
+What a browser may do with a page of ours, unless that says otherwise: show it, with the sheet of
+this server.
+"""
+_SET_UP: Final = "/setup/"
+"""The beginning of paths of which no more is logged."""
 
 
-def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
+def create_app(
+    store: Store, config: Config, clock: Clock = SYSTEM, passwords: Passwords = PASSWORDS
+) -> ASGIApp:
     """The whole server as an ASGI app; its lifespan starts and stops the store."""
     line = request_log()
     requests = Requests()
@@ -49,9 +57,6 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
     neto_api = NetoEndpoint(store, config, clock, log)
     keys_at = 0.0
     page = _PAGE.replace("ACTIONS", ", ".join(actions.ACTIONS))
-
-    async def home(request: Request) -> Response:
-        return HTMLResponse(page)
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -88,11 +93,12 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
             await receive()
         refreshing.cancel()
         await store.stop()
+        panel.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     others = Starlette(
         routes=[
-            Route("/", home),
+            *web.routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
@@ -100,8 +106,18 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
             Route("/docs/{page}", described),
             Route("/openapi.json", described),
             Route("/assets/{file:path}", described),
-        ]
+        ],
+        exception_handlers={404: web.not_found},
     )
+    panel = web.Panel(
+        store,
+        clock,
+        new_request_id,
+        notes_limit=config.notes_limit,
+        passwords=passwords,
+        journal=JournalLimits(config.journal_days, config.journal_size),
+    )
+    others.state.panel = panel
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -109,6 +125,8 @@ def create_app(store: Store, config: Config, clock: Clock = SYSTEM) -> ASGIApp:
             return
         if config.trusted_proxies.networks and scope.get("client"):
             peer, port = scope["client"]
+            if scheme := client_scheme(peer, scope["headers"], config.trusted_proxies):
+                scope["scheme"] = scheme
             address = client_address(peer, scope["headers"], config.trusted_proxies)
             scope["client"] = address, port
         if not is_endpoint(scope["path"]) and REFUSAL not in scope:
@@ -154,13 +172,18 @@ async def _logged(
 ) -> None:
     """Run `app` with an X-Request-Id and what browsers must heed on its answer; log a line."""
     exchange = Exchange.begin(scope, clock)
+    scope[web.REQUEST_ID] = exchange.id
+    if exchange.path.startswith(_SET_UP):
+        exchange.path = f"{_SET_UP}…"
 
     async def noting(message: Message) -> None:
         if message["type"] == "http.response.start":
             exchange.http_status = message["status"]
+            own = message.get("headers", ())
+            has = {name for name, _ in own}
             message["headers"] = [
-                *message.get("headers", ()),
-                *_SAFE,
+                *own,
+                *(header for header in _SAFE if header[0] not in has),
                 (b"x-request-id", exchange.request_id.encode()),
             ]
         await send(message)
