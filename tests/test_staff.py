@@ -94,6 +94,18 @@ def test_a_password_is_the_same_however_a_keyboard_composes_it() -> None:
     assert not QUICK.matches("cafe au lait", kept)
 
 
+MARKS = "a" + "\u0301" * 100_000 + "\u0316" * 100_000  # to compose them takes minutes
+
+
+def test_nothing_that_is_too_long_is_composed(
+    connection: Connection, site: Site, ana: Staff
+) -> None:
+    assert not QUICK.matches(MARKS, ana.password)
+    with pytest.raises(StaffError, match="characters"):
+        QUICK.hash(MARKS)
+    assert staff.named(connection, MARKS) == []
+
+
 # -- who there is --------------------------------------------------------------------------------
 
 

@@ -117,8 +117,10 @@ class Passwords:
         """Whether a password is the one of which `kept` is kept."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
+        # One that is too long takes as long as another wrong one.
+        plain = "" if len(password) > _NORMALISED else _plain(password)
         try:
-            return bool(self._hasher().verify(kept, _plain(password)))
+            return bool(self._hasher().verify(kept, plain))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -131,13 +133,17 @@ class Passwords:
 PASSWORDS: Final = Passwords()
 
 
+_NORMALISED: Final = 2 * LONGEST_PASSWORD
+"""Characters that are composed at most: Python takes the square of their number for marks."""
+
+
 def _plain(password: str) -> str:
     """One text, however a keyboard composes its characters (NIST SP 800-63B §5.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
 
 
 def _checked(password: str) -> str:
-    plain = _plain(password)
+    plain = password if len(password) > _NORMALISED else _plain(password)
     if not SHORTEST_PASSWORD <= len(plain) <= LONGEST_PASSWORD:
         raise StaffError(
             f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters: "
@@ -163,6 +169,8 @@ def everyone(connection: Connection, site: Site | None = None) -> list[Staff]:
 
 def named(connection: Connection, username: str, site: Site | None = None) -> list[Staff]:
     """Who has that name, in whatever case, on that site or on any, but for those revoked."""
+    if len(username) > 2 * LONGEST_USERNAME:  # nor is it folded: see `_NORMALISED`
+        return []
     found = select(tables.staff).where(
         _staff.username_folded == fold(username.strip()), _staff.revoked_at.is_(None)
     )
