@@ -26,8 +26,8 @@ from conftest import (
 from recontact.model import Site
 from recontact.store import keys, staff
 from recontact.store.staff import Role
-from recontact.web import Person
 from recontact.web.asked import Asked, named
+from recontact.web.panel import Person
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -18,10 +18,10 @@ from recontact.web import (
     staff,
     undoing,
 )
-from recontact.web.panel import REQUEST_ID, STATIC, Clock, Panel, Person, Written, static_file
-from recontact.web.sessions import open_page, page, panel_of
+from recontact.web.panel import REQUEST_ID, STATIC, Panel, panel_of, static_file
+from recontact.web.sessions import open_page, page
 
-__all__ = ["REQUEST_ID", "Clock", "Panel", "Person", "Written", "not_found", "routes"]
+__all__ = ["REQUEST_ID", "Panel", "not_found", "routes"]
 
 _BOTH = ["GET", "POST"]
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote
 from recontact.model import fold
 from recontact.store.followups import Cursor, Order, Queue, Tab
 from recontact.values import ABSENT, Absent, Status
+from recontact.web.forms import number_in
 from recontact.web.panel import Person
 
 E = TypeVar("E", Tab, Order, Status)
@@ -49,7 +50,6 @@ class Asked:
     def read(cls, query: Mapping[str, str]) -> "Asked":
         """What the part of an address behind its ? asks for."""
         step = next((step for step in ("move", "assign") if step in query), "")
-        one = query.get(step, "")
         return cls(
             _one_of(Tab, query.get("tab", "")) or Tab.OVERDUE,
             query.get("who", "")[:_LONGEST],
@@ -61,7 +61,7 @@ class Asked:
             Cursor.read(query.get("before", "")),
             "all" in query,
             step,
-            int(one) if one.isascii() and one.isdecimal() and len(one) <= 10 else 0,
+            number_in(query.get(step, "")) or 0,
         )
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from recontact.fields import CUSTOMER_LOG
 from recontact.model import CustomerLog, Revision
-from recontact.web import merging
+from recontact.web import merging, words
 from recontact.web.timeline import Change, Shown, Teller, cut, difference, label
 
 
@@ -96,7 +96,7 @@ def _against(
     whose: str,
     teller: Teller,
 ) -> Against:
-    title = _first(whose)
+    title = words.first(whose)
     if key != "notes":
         own, other = teller.value(one, key, value), teller.value(one, key, log.value(key))
         offers = [
@@ -130,10 +130,6 @@ def _end_of(text: str) -> str:
 
 def _start_of(text: str) -> str:
     return cut(text, _CONTEXT)
-
-
-def _first(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def label_of(key: str) -> str:

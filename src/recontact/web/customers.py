@@ -14,9 +14,10 @@ from recontact.history import AnyRevision, Kind, kind_of
 from recontact.model import Customer, CustomerLog, CustomerRevision, words
 from recontact.store import View
 from recontact.store.finding import Customers, Moment
+from recontact.web.forms import number_in
 from recontact.web.logs import customer_address, customer_name, ways
 from recontact.web.panel import Panel, Person, panel_of, person_of
-from recontact.web.timeline import Teller, Told, cut, label
+from recontact.web.timeline import Teller, Told, cut, label, last_line
 from recontact.web.words import Due, ago, day_of, due, exact
 
 PAGE: Final = 50
@@ -102,8 +103,7 @@ async def everyone(request: Request) -> Response:
 
 def _without_next_step(view: View, text: str) -> Customers:
     """A page of those without a next step, by ID; the way back is the first page."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= 10
-    after: int | None = int(text) if is_number else 0
+    after = number_in(text)
     found: list[Customer] = []
     for _ in range(_STEPS):
         some, after = view.without_next_step(after or 0, PAGE - len(found))
@@ -216,7 +216,7 @@ async def _page(
         done_logs=[_log_row(log, now, person) for log in found.done_logs[:PAGE]],
         more_open=len(found.open_logs) > PAGE,
         more_done=len(found.done_logs) > PAGE,
-        groups=_details(customer, now, person),
+        groups=_details(customer),
         steps=[_step(one, teller) for one in happened],
         older=more,
         is_first=before is None,
@@ -240,21 +240,13 @@ def _log_row(log: CustomerLog, now: datetime, person: Person) -> LogRow:
         log.follow_up_type or "",
         log.status,
         log.allocated_to or "",
-        last_line(log.notes),
+        last_line(log.notes, LINE),
         ago(last, now, zone),
         "" if last is None else exact(last),
     )
 
 
-def last_line(notes: str | None) -> str:
-    """The last thing that was noted, as much as a row has room for."""
-    lines = (notes or "")[-2_000:].splitlines()
-    return cut(" ".join(next((one for one in reversed(lines) if one.strip()), "").split()), LINE)
-
-
-def _details(
-    customer: Customer, now: datetime, person: Person
-) -> list[tuple[str, list[tuple[str, str]]]]:
+def _details(customer: Customer) -> list[tuple[str, list[tuple[str, str]]]]:
     """All elements that have a value, in groups: names as people read them, and texts."""
     groups: dict[str, list[tuple[str, str]]] = {name: [] for name, _ in _GROUPS}
     for key, wire in CUSTOMER_DETAILS.items():

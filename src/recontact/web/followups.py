@@ -20,10 +20,11 @@ from recontact.values import Status
 from recontact.web import words
 from recontact.web.asked import ME, NOBODY, NONE, Asked, named
 from recontact.web.bulk import READ, Outcome, bulk, foreseen, name_of
-from recontact.web.forms import Form
+from recontact.web.forms import Form, number_in
 from recontact.web.outcomes import follow_ups, tell
 from recontact.web.panel import Panel, Person, panel_of, person_of
 from recontact.web.steps import StepError, isolated, step_in, step_of
+from recontact.web.timeline import last_line
 
 LINE: Final = 90
 """Characters of a log's notes on its row."""
@@ -198,7 +199,7 @@ def _row(entry: Entry, asked: Asked, now: datetime, person: Person) -> Row:
         log.log_id,
         log.revision,
         name_of(log),
-        _line(log.notes or ""),
+        last_line(log.notes, LINE),
         f"/logs/{log.log_id}?from={came}&at={quote(entry.cursor.write())}",
         due,
         exact,
@@ -208,13 +209,6 @@ def _row(entry: Entry, asked: Asked, now: datetime, person: Person) -> Row:
         words.ago(last, now, zone),
         "" if last is None else words.exact(last),
     )
-
-
-def _line(notes: str) -> str:
-    """The last thing that was noted, as much as a row has room for."""
-    last = next((line for line in reversed(notes[-2_000:].splitlines()) if line.strip()), "")
-    last = " ".join(last.split())
-    return last if len(last) <= LINE else f"{last[: LINE - 1].rstrip()}…"
 
 
 def _tabs(asked: Asked, counts: dict[Tab, int] | None) -> list[dict[str, Any]]:
@@ -250,7 +244,7 @@ def _with(names: Sequence[str], asked: str, words: Sequence[str]) -> list[str]:
 
 
 def _numbers(texts: Sequence[str]) -> set[int]:
-    return {int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 10}
+    return {number for number in map(number_in, texts) if number is not None}
 
 
 def _shown(text: str) -> dict[int, int]:

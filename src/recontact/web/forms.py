@@ -69,6 +69,11 @@ class Form:
         return urlencode(self.fields)
 
 
+def number_in(text: str) -> int | None:
+    """The number, of at most ten digits, that an address or a form has there; None: none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None
+
+
 async def read_form(request: Request, bodies: Bodies, id: bytes) -> Form:
     """
     The form in a request's body. id: of the request, for `bodies`, whose limits hold.

@@ -21,7 +21,7 @@ from recontact.web import merging, words
 from recontact.web.asked import Asked as AskedQueue
 from recontact.web.bulk import name_of
 from recontact.web.conflicts import against_of, kept_of, label_of, whose_is
-from recontact.web.forms import Form, FormError
+from recontact.web.forms import Form, FormError, number_in
 from recontact.web.merging import Filled
 from recontact.web.panel import Person, panel_of, person_of
 from recontact.web.sessions import local as is_local
@@ -258,7 +258,7 @@ async def show(request: Request) -> Response:
     """A log; with a form that was filled in before the session ended, as that was filled in."""
     form: Form | None = request.state.kept
     if form is not None and "revision" in form:
-        return await _page(request, merging.filled(form), _number(form.get("revision")))
+        return await _page(request, merging.filled(form), number_in(form.get("revision")))
     return await _page(request)
 
 
@@ -274,7 +274,7 @@ async def _page(
     panel, person = panel_of(request), person_of(request)
     log_id = _log_id(request)
     came = Came.read(request, person)
-    older_than = _number(request.query_params.get("before", ""))
+    older_than = number_in(request.query_params.get("before", ""))
     found = None
     if log_id:
         found = await panel.view(
@@ -393,13 +393,7 @@ def _nothing(last: Revision) -> CustomerLog:
 
 def _log_id(request: Request) -> int:
     """The LogID in a page's address; 0: there is none."""
-    return _number(request.path_params["log_id"]) or 0
-
-
-def _number(text: str) -> int | None:
-    """A whole number above zero; None: it is none."""
-    is_one = text.isascii() and text.isdecimal() and len(text) <= 10
-    return int(text) or None if is_one else None
+    return number_in(request.path_params["log_id"]) or 0
 
 
 # -- saving --------------------------------------------------------------------------------------
@@ -416,8 +410,8 @@ async def change(request: Request) -> Response:
     here = came.address_of(log_id, came.at) if came else address_of(log_id)
     if "drop" in form:
         return panel.redirect(request, here, "Left as it is: yours was dropped.")
-    revision = _number(form.get("revision"))
-    if revision is None:
+    revision = number_in(form.get("revision"))
+    if not revision:
         raise FormError(422, "That form is not whole: open the log again.")
     return await _save(request, form, revision, came)
 
@@ -458,7 +452,7 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
             return await _page(request, values, revision, None, 409, problem)
         log, now = since.log, panel.now
         base = merging.before(log, since.revisions)
-        seen_at = _number(form.get("seen")) or revision
+        seen_at = number_in(form.get("seen")) or revision
         seen = merging.before(log, [one for one in since.revisions if one.number > seen_at])
         mine = merging.asked(values, base, person.username, now, zone, table)
         merged = merging.merge(mine, base, log, _picked(form), seen, now)

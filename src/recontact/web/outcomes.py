@@ -176,7 +176,7 @@ def _rows(view: View, kept: Sequence[Kept], teller: Teller) -> list[Row]:
     logs = {log.log_id: log for log in view.logs_without_notes([one.log_id for one in kept])}
     rows = []
     for one in kept:
-        log, why = logs.get(one.log_id), f"{one.why[:1].upper()}{one.why[1:]}"
+        log, why = logs.get(one.log_id), words.first(one.why)
         for later in view.revisions(one.log_id, one.revision + 1, 1) if one.revision else ():
             why = did(later, teller, begins=True)
         name = name_of(log) if log else f"#{one.log_id}"

@@ -5,7 +5,6 @@ import dataclasses
 import gzip
 import hashlib
 import hmac
-import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from recontact.actions import Handling, Writing
 from recontact.body import Bodies
 from recontact.fields import Shape, with_notes_limit
 from recontact.limits import Meter, Rate
-from recontact.messages import Call, Format, RefusedError, Reply
+from recontact.messages import Format, RefusedError, Reply
 from recontact.model import Dialect, JournalEntry, Key, Site, packed
 from recontact.store import Connection, JournalLimits, Store, View
 from recontact.store.journal import enter
@@ -33,8 +32,6 @@ from recontact.web.forms import FORM_LIMIT, Form, read_form
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-logger = logging.getLogger("recontact")
 
 T = TypeVar("T")
 
@@ -126,7 +123,7 @@ PLACES: Final = (
     Place("/staff", "Staff", "s", Role.ADMIN),
     Place("/settings", "Settings", "t", Role.ADMIN),
 )
-"""The parts of the panel, those that have a page."""
+"""The parts of the panel."""
 
 
 class Panel:
@@ -195,7 +192,7 @@ class Panel:
         return {one.key_id: one for one in known.values() if one.site.site == person.site.site}
 
     async def submit(
-        self, request: Request, action: str, items: Sequence[Mapping[str, Any]] | Call
+        self, request: Request, action: str, items: Sequence[Mapping[str, Any]]
     ) -> Written:
         """
         Do an action of the API for the person who asks; journaled in the same transaction.
@@ -208,14 +205,10 @@ class Panel:
         one = actions.ACTIONS[action]
         assert isinstance(one, Writing)
         shape = self.shape(action)
-        if isinstance(items, Call):
-            call, asked = items, {"items": [_shown(item.values) for item in items.items]}
-        else:
-            tree: Any = list(items)
-            for name in reversed(shape.path):
-                tree = {name: tree}
-            asked = tree
-            call = wire.decode(msgspec.json.encode(tree), shape)
+        asked: Any = list(items)
+        for name in reversed(shape.path):
+            asked = {name: asked}
+        call = wire.decode(msgspec.json.encode(asked), shape)
         entry = self.entry(request, action, asked, items=len(call.items))
         replies: list[Reply] = []
 
@@ -325,8 +318,7 @@ class Panel:
     ) -> HTMLResponse:
         """
         A page. Beside `values` templates have: person (None: nobody is signed in), site, here (the
-        path), path (with what stands behind its ?), places, said, paths (of all pages), and the
-        function static.
+        path), path (with what stands behind its ?), places, said, and the function static.
         """
         person = getattr(request.state, "person", None)
         said = self._said(request) if person else None
@@ -334,9 +326,8 @@ class Panel:
             "person": person,
             "site": person.site if person else None,
             "path": path_of(request),
-            "places": self._places(request, person) if person else [],
+            "places": [one for one in PLACES if person and person.may(one.role)],
             "here": request.scope["path"],
-            "paths": {getattr(route, "path", "") for route in request.app.routes},
             "said": said,
         }
         html = self._templates.get_template(template).render(own | values)
@@ -384,10 +375,6 @@ class Panel:
             pass
         return None
 
-    def _places(self, request: Request, person: Person) -> list[Place]:
-        paths = {getattr(route, "path", "") for route in request.app.routes}
-        return [one for one in PLACES if one.path in paths and person.may(one.role)]
-
     @cached_property
     def _templates(self) -> "Environment":
         # Imported here, not at the start: a server that only integrations call needs it not.
@@ -404,10 +391,6 @@ class Panel:
         templates.globals["static"] = static_address
         templates.filters["browser"] = browser
         return templates
-
-
-def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: None if value is None else str(value) for key, value in values.items()}
 
 
 def _signed(token: str, said: bytes) -> bytes:

@@ -22,11 +22,12 @@ from recontact.store.journal import Wanted
 from recontact.web import undoing
 from recontact.web.bodies import SHOWN, Piece, format_of, laid_out, text_of
 from recontact.web.bulk import name_of
+from recontact.web.forms import number_in
 from recontact.web.logs import customer_address
 from recontact.web.panel import FORMAT, HEADERS, Panel, Person, panel_of, person_of
 from recontact.web.timeline import Shown, Teller, cut, difference, label
 from recontact.web.undoing import Foreseen, foreseen, records_of, request_in, told_why
-from recontact.web.words import exact, moment
+from recontact.web.words import exact, first, moment
 
 PAGE: Final = 50
 """Requests of a page, and records of one that are shown."""
@@ -57,8 +58,7 @@ class Asked:
     @classmethod
     def read(cls, query: Mapping[str, str], keys: Mapping[int, Key]) -> "Asked":
         """What the part of an address behind its ? asks for."""
-        key = query.get("key", "")
-        number = int(key) if key.isascii() and key.isdecimal() and len(key) <= 10 else None
+        number = number_in(query.get("key", ""))
         ack = query.get("ack", "")
         try:
             day = date.fromisoformat(query.get("day", ""))
@@ -160,11 +160,6 @@ def took(entry: JournalEntry) -> str:
         return ""
     ms = entry.duration * 1_000
     return f"{ms:,.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
-
-
-def first(text: str) -> str:
-    """A text as the beginning of a sentence."""
-    return text[:1].upper() + text[1:]
 
 
 async def everything(request: Request) -> Response:

@@ -27,12 +27,9 @@ from recontact.web.panel import (
     is_secure,
     panel_of,
     path_of,
-    person_of,
     set_cookie,
     token_of,
 )
-
-__all__ = ["Person", "open_page", "page", "panel_of", "person_of"]
 
 logger = logging.getLogger("recontact")
 

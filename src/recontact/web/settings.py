@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recontact.model import Dialect, Site
+from recontact.model import Site
 from recontact.store import keys
 from recontact.store.errors import SiteSettingError
 from recontact.web import words
@@ -77,7 +77,6 @@ async def _page(request: Request, form: Form, problem: str = "") -> Response:
         problem=problem,
         zones=await asyncio.to_thread(zones),
         there=words.moment(panel.now, panel.now, site.zone).removeprefix("today "),
-        dialects=Dialect,
         days=panel.journal.days,
         size=size(panel.journal.size),
     )

@@ -52,6 +52,12 @@ def contact_line(at: datetime, who: str, outcome: str, said: str) -> str:
     return f"{when} {who}{how}{what}"
 
 
+def last_line(notes: str | None, most: int) -> str:
+    """The last line of Notes, as much as a row has room for."""
+    lines = (notes or "")[-LOOKED_AT:].splitlines()
+    return cut(" ".join(next((one for one in reversed(lines) if one.strip()), "").split()), most)
+
+
 def last_said(notes: str | None) -> str:
     """The last line of Notes that tells something; of a contact, what was said."""
     for line in reversed((notes or "")[-LOOKED_AT:].splitlines()):
@@ -232,7 +238,7 @@ class Teller:
             changes = [dataclasses.replace(change, old=None) for change in changes]
         return Told(
             one.number,
-            _first(self.when(one.at)),
+            words.first(self.when(one.at)),
             words.exact(one.at),
             sentence,
             str(UUID(bytes=one.request)) if one.key_id else "",
@@ -279,10 +285,6 @@ _DID: Final = {
     Kind.RESTORED: "Brought back",
     Kind.ERASED: "Erased since; written",
 }
-
-
-def _first(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _asked(entry: JournalEntry) -> dict[str, Any]:

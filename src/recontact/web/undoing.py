@@ -17,7 +17,7 @@ from recontact.messages import RefusedError
 from recontact.store import Span, Touched, View
 from recontact.undo import Chosen, NoRevisionError, OneRevision, Outcome, Remains
 from recontact.web.bulk import name_of
-from recontact.web.forms import Form
+from recontact.web.forms import Form, number_in
 from recontact.web.logs import customer_address
 from recontact.web.panel import FORMAT, Panel, Person, panel_of, person_of
 from recontact.web.sessions import local
@@ -53,9 +53,9 @@ class Wish:
         if request := request_in(form.get("request")):
             asked: dict[str, Any] = {"Request": str(UUID(bytes=request))}
             return cls(Span(request, request), asked, {"request": request.hex()}, then)
-        number = _number(form.get("revision"))
+        number = number_in(form.get("revision"))
         for field, name in (("log", "LogID"), ("customer", "Customer")):
-            record = _number(form.get(field))
+            record = number_in(form.get(field))
             if record and number:
                 asked = {name: record, "Revision": number}
                 fields = {field: str(record), "revision": str(number)}
@@ -75,10 +75,6 @@ def request_in(text: str) -> bytes | None:
     """The request that a text names whole, in digits, with hyphens or without."""
     digits = text.replace("-", "").lower()
     return bytes.fromhex(digits) if _REQUEST.fullmatch(digits) else None
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,3 +163,8 @@ def _in(zone: tzinfo, value: datetime) -> datetime:
     except OverflowError:
         edge = datetime.max if value.year > 5_000 else datetime.min
         return edge.replace(tzinfo=zone)
+
+
+def first(text: str) -> str:
+    """A text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
