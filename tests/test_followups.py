@@ -15,7 +15,7 @@ from msgspec.structs import replace as changed
 from sqlalchemy import Executable
 
 from recontact.model import By, CustomerLog, Site, fold, new_customer, new_log
-from recontact.store import Transaction, View, Work, followups, keys, open_store
+from recontact.store import Transaction, View, Work, finding, followups, keys, open_store
 from recontact.store.followups import Cursor, Order, Page, Place, Queue, Reading, Some, Tab
 from recontact.store.sqlite import SqliteStore
 from recontact.values import Absent, Status
@@ -520,7 +520,7 @@ def test_names_are_those_in_use_each_once_as_last_written(
 
     assert shop.ask(lambda view: view.names_in_use("allocated_to")) == ["Ana", "zoë"]
     assert shop.ask(lambda view: view.names_in_use("follow_up_type")) == ["Visit"]
-    monkeypatch.setattr(followups, "NAMES", 1)
+    monkeypatch.setattr(finding, "NAMES", 1)
     assert shop.ask(lambda view: view.names_in_use("allocated_to")) == ["Ana"]
 
 
@@ -559,7 +559,7 @@ def test_customers_without_a_next_step(shop: Shop, monkeypatch: pytest.MonkeyPat
         return found
 
     assert [every(limit) for limit in (1, 2, 7, 50)] == [[3, 4, 6, 7, 8, 9, 10]] * 4
-    monkeypatch.setattr(followups, "_CUSTOMERS_WALKED", 2)
+    monkeypatch.setattr(finding, "_WALKED", 2)
     assert every(5) == [3, 4, 6, 7, 8, 9, 10]
 
 
@@ -642,8 +642,8 @@ def test_names_and_customers_are_found_by_their_indexes(
     shop, _ = full
 
     def ask(reading: Reading) -> None:
-        followups.names_in_use("allocated_to", shop.site, reading._rows)
-        followups.without_next_step(0, 50, shop.site, reading._rows)
+        finding.names_in_use("allocated_to", shop.site, reading._rows)
+        finding.without_next_step(0, 50, shop.site, reading._rows)
 
     names, customers = plans(shop, ask, Queue())
 

@@ -1,6 +1,6 @@
-"""What the panel asks of customers: who has these words, what is next, and all that happened."""
+"""What the panel asks beside the queue: of customers, and of the names that logs have."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    null,
     or_,
     select,
     tuple_,
@@ -51,6 +52,11 @@ _LOOKED_AT: Final = 5_000
 """Customers that may have the words, and are looked at for one page: 0.2 s among 70,000."""
 _LOGS: Final = 2_000
 """Logs of a customer, the newest, whose revisions are put in one line of time."""
+
+_WALKED: Final = 1_000
+"""Customers among whom one step looks for those without a next step."""
+NAMES: Final = 200
+"""Names that a menu offers at most."""
 
 _one = customer.c
 _log = customer_log.c
@@ -239,3 +245,52 @@ def happened(
         *map(CUSTOMER_REVISIONS.load, theirs),
     ]
     return sorted(found, key=Moment.of, reverse=True)[:limit]
+
+
+# -- names, and rows without their texts -----------------------------------------------------------
+
+
+def without_notes(log_ids: Sequence[int], site: Site, rows: search.Rows) -> list[CustomerLog]:
+    """These logs, as many as there are, by LogID; Notes, which may be long, are not read."""
+    columns = [null() if column is _log.notes else column for column in customer_log.columns]
+    found = select(*columns).where(_log.site == site.site, _log.log_id.in_(search.listed(log_ids)))
+    return [LOGS.load(row) for row in rows(found.order_by(_log.log_id))]
+
+
+def names_in_use(key: str, site: Site, rows: search.Rows) -> list[str]:
+    """
+    What logs of the site have in `allocated_to` or `follow_up_type`, each name once, as its last
+    log has it: by the folded name, the first `NAMES`.
+
+    The index is asked for the next name, and the next: 0.1 ms each, however many logs have it.
+    """
+    column, folded = _log[key], _log[f"{key}_folded"]
+    of_site = _log.site == site.site
+    first = select(func.min(folded).label("name")).where(of_site).cte("names", recursive=True)
+    then = select(func.min(folded)).where(of_site, folded > first.c.name).scalar_subquery()
+    names = first.union_all(select(then).where(first.c.name.is_not(None)))
+    last = select(column).where(of_site, folded == names.c.name).order_by(_log.log_id.desc())
+    found = select(last.limit(1).scalar_subquery()).where(names.c.name.is_not(None))
+    return [name for (name,) in rows(found.limit(NAMES))]
+
+
+def without_next_step(
+    after: int, limit: int, site: Site, rows: search.Rows
+) -> tuple[list[Customer], int | None]:
+    """
+    Customers of whom no open log has a date, by ID: those above `after`; and the ID to go on from.
+
+    So many at most, and of `_WALKED` at most: it may be none, and yet not be all.
+    """
+    there = select(customer).where(_one.site == site.site, _one.customer_id > after)
+    there = there.order_by(_one.customer_id)
+    edge = there.with_only_columns(_one.customer_id).limit(1).offset(_WALKED - 1)
+    last = next((row[0] for row in rows(edge)), None)
+    if last is not None:
+        there = there.where(_one.customer_id <= last)
+    of_customer = and_(_log.site == _one.site, _log.username_folded == _one.username_folded)
+    step = select(_log.log_id).where(of_customer, HAS_NEXT_STEP).exists()
+    found = [CUSTOMERS.load(row) for row in rows(there.where(~step).limit(limit + 1))]
+    if len(found) > limit:
+        return found[:limit], found[limit - 1].customer_id
+    return found, last

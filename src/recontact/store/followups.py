@@ -19,7 +19,6 @@ from sqlalchemy import (
     and_,
     false,
     func,
-    null,
     or_,
     select,
     tuple_,
@@ -27,13 +26,10 @@ from sqlalchemy import (
 )
 
 from recontact.fields import local, start_of
-from recontact.model import SEARCHED, Customer, CustomerLog, Site, finds, fold, words
+from recontact.model import SEARCHED, CustomerLog, Site, finds, fold, words
 from recontact.store import search
 from recontact.store.tables import (
-    CUSTOMERS,
-    HAS_NEXT_STEP,
     LOGS,
-    customer,
     customer_log,
 )
 from recontact.values import ABSENT, Absent, Status
@@ -46,14 +42,11 @@ COUNTED: Final = 10_000
 """Logs that are counted of a tab; a count above it stands for more."""
 STEP: Final = 5_000
 """Logs that one step of `Reading.matching` finds at most."""
-NAMES: Final = 200
-"""Names that a menu offers at most."""
 
 _FIRST_YEAR: Final = 1_000
 """No date of a log is before it: see `values.DayOrTime`."""
 _WALKED: Final = 50_000
 """Completed logs, newest first, that are looked through for one page (10 ms)."""
-_CUSTOMERS_WALKED: Final = 1_000
 _HITS: Final = 50_000
 """Logs with the words of a search, past which its index is of no use here (20 ms)."""
 _SAMPLE: Final = 100
@@ -576,53 +569,3 @@ def _beyond_name(cursor: Cursor, *, back: bool) -> _Condition:
         return or_(_name.is_not(None), beyond) if back else and_(_name.is_(None), beyond)
     same = and_(_name == value, beyond)
     return or_(_name < value, same) if back else or_(_name > value, _name.is_(None), same)
-
-
-# -- beside the queue --------------------------------------------------------------------------
-
-
-def without_notes(log_ids: Sequence[int], site: Site, rows: search.Rows) -> list[CustomerLog]:
-    """These logs, as many as there are, by LogID; Notes, which may be long, are not read."""
-    columns = [null() if column is _log.notes else column for column in customer_log.columns]
-    found = select(*columns).where(_log.site == site.site, _log.log_id.in_(search.listed(log_ids)))
-    return [LOGS.load(row) for row in rows(found.order_by(_log.log_id))]
-
-
-def names_in_use(key: str, site: Site, rows: search.Rows) -> list[str]:
-    """
-    What logs of the site have in `allocated_to` or `follow_up_type`, each name once, as its last
-    log has it: by the folded name, the first `NAMES`.
-
-    The index is asked for the next name, and the next: 0.1 ms each, however many logs have it.
-    """
-    column, folded = _log[key], _log[f"{key}_folded"]
-    of_site = _log.site == site.site
-    first = select(func.min(folded).label("name")).where(of_site).cte("names", recursive=True)
-    then = select(func.min(folded)).where(of_site, folded > first.c.name).scalar_subquery()
-    names = first.union_all(select(then).where(first.c.name.is_not(None)))
-    last = select(column).where(of_site, folded == names.c.name).order_by(_log.log_id.desc())
-    found = select(last.limit(1).scalar_subquery()).where(names.c.name.is_not(None))
-    return [name for (name,) in rows(found.limit(NAMES))]
-
-
-def without_next_step(
-    after: int, limit: int, site: Site, rows: search.Rows
-) -> tuple[list[Customer], int | None]:
-    """
-    Customers of whom no open log has a date, by ID: those above `after`; and the ID to go on from.
-
-    So many at most, and of `_CUSTOMERS_WALKED` at most: it may be none, and yet not be all.
-    """
-    c = customer.c
-    there = select(customer).where(c.site == site.site, c.customer_id > after)
-    there = there.order_by(c.customer_id)
-    edge = there.with_only_columns(c.customer_id).limit(1).offset(_CUSTOMERS_WALKED - 1)
-    last = next((row[0] for row in rows(edge)), None)
-    if last is not None:
-        there = there.where(c.customer_id <= last)
-    of_customer = and_(_log.site == c.site, _log.username_folded == c.username_folded)
-    step = select(_log.log_id).where(of_customer, HAS_NEXT_STEP).exists()
-    found = [CUSTOMERS.load(row) for row in rows(there.where(~step).limit(limit + 1))]
-    if len(found) > limit:
-        return found[:limit], found[limit - 1].customer_id
-    return found, last

@@ -169,15 +169,15 @@ class View:
 
     def names_in_use(self, key: str) -> list[str]:
         """The names that logs have in `allocated_to` or in `follow_up_type`; see `followups`."""
-        return followups.names_in_use(key, self.site, self._rows)
+        return finding.names_in_use(key, self.site, self._rows)
 
     def logs_without_notes(self, log_ids: Sequence[int]) -> list[CustomerLog]:
         """The logs with these LogIDs, but for their Notes; see `followups`."""
-        return followups.without_notes(log_ids, self.site, self._rows)
+        return finding.without_notes(log_ids, self.site, self._rows)
 
     def without_next_step(self, after: int, limit: int) -> tuple[list[Customer], int | None]:
         """Customers above that ID of whom no open log has a date; see `followups`."""
-        return followups.without_next_step(after, limit, self.site, self._rows)
+        return finding.without_next_step(after, limit, self.site, self._rows)
 
     def customers_with(
         self, words: list[str], cursor: str | None, limit: int, *, back: bool = False

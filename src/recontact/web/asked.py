@@ -21,6 +21,13 @@ _NAMED: Final = "name:"
 """Stands before a name that would be taken for one of the words above."""
 _LONGEST: Final = 300
 """Characters of a name or of words, past which an address is not one of ours."""
+TITLES: Final = {
+    Tab.OVERDUE: "Overdue",
+    Tab.TODAY: "Today",
+    Tab.UPCOMING: "Upcoming",
+    Tab.NO_DATE: "No date",
+    Tab.COMPLETED: "Completed",
+}
 _FILTERS: Final = ("who", "type", "status", "q")
 
 

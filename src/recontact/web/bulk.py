@@ -1,7 +1,7 @@
 """One change of many logs, as one request, which one undo takes back."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -130,8 +130,11 @@ async def bulk(
     site = dataclasses.replace(person_of(request).site, dialect=Dialect.DOCUMENTED)
     entry = panel.entry(request, _ACTION, asked, items=len(log_ids))
     outcome = Outcome(request=entry.request.hex())
-    for work in _works(site, log_ids, read_item(changes), entry, unseen, outcome):
+    item = read_item(changes)
+    for at in range(0, len(log_ids), STEP):
+        some = log_ids[at : at + STEP]
         try:
+            work = _work(site, some, item, entry, unseen, outcome)
             outcome.add(await panel.store.submit(work))
         except RefusedError as refusal:
             if not outcome.changed.number:
@@ -139,18 +142,6 @@ async def bulk(
             outcome.stopped = refusal.message.text
             break
     return outcome
-
-
-def _works(
-    site: Site,
-    log_ids: Sequence[int],
-    item: Item,
-    entry: JournalEntry,
-    unseen: Unseen,
-    so_far: Outcome,
-) -> Iterator[Work[Outcome]]:
-    for at in range(0, len(log_ids), STEP):
-        yield _work(site, log_ids[at : at + STEP], item, entry, unseen, so_far)
 
 
 def _work(

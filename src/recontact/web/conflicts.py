@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from recontact.fields import CUSTOMER_LOG
 from recontact.model import CustomerLog, Revision
@@ -39,45 +39,42 @@ class Kept:
     by: str
 
 
-def against_of(
-    merged: merging.Merged,
-    mine: merging.Asked,
-    base: CustomerLog,
-    log: CustomerLog,
-    since: Sequence[Revision],
-    teller: Teller,
-) -> list[Against]:
+@dataclass(frozen=True, slots=True)
+class Both:
     """
-    What both changed, to be chosen from.
+    What two people made of one log. merged, mine: of the one who saves, see `merging`.
 
     base: the log as both had it. log: as it is, after the revisions `since`, newest first.
     """
-    found = []
-    for key in merged.conflicts:
-        one = next(one for one in since if key in one.changes)
-        whose = f"{whose_is(teller, one)}, {teller.when(one.at)}"
-        found.append(_against(key, base, log, mine.values[key], one, whose, teller))
-    return found
+
+    merged: merging.Merged
+    mine: merging.Asked
+    base: CustomerLog
+    log: CustomerLog
+    since: Sequence[Revision]
+
+    def last_of(self, key: str) -> Revision:
+        """The revision that changed an element last."""
+        return next(one for one in self.since if key in one.changes)
 
 
-def kept_of(
-    merged: merging.Merged,
-    mine: merging.Asked,
-    base: CustomerLog,
-    log: CustomerLog,
-    since: Sequence[Revision],
-    teller: Teller,
-) -> list[Kept]:
+def against_of(both: Both, teller: Teller) -> list[Against]:
+    """What both changed, to be chosen from."""
+    return [_against(key, both, teller) for key in both.merged.conflicts]
+
+
+def kept_of(both: Both, teller: Teller) -> list[Kept]:
     """What one of them alone changed, which is kept."""
-    last, found = since[0], []
+    found = []
+    merged, mine, base = both.merged, both.mine, both.base
     for key, value in merged.changes.items():
-        change = teller.change(last, key, base.value(key), value)
+        change = teller.change(both.since[0], key, base.value(key), value)
         if key == "notes" and (key in merged.conflicts or key not in mine.values):
             change = Change("One more line in Notes", None, Shown(cut(mine.line)))
         found.append(Kept(change, "You"))
     for key in merged.theirs:
-        one = next(one for one in since if key in one.changes)
-        change = teller.change(one, key, base.value(key), log.value(key))
+        one = both.last_of(key)
+        change = teller.change(one, key, base.value(key), both.log.value(key))
         found.append(Kept(change, f"{teller.who(one, begins=True)}, already saved"))
     return found
 
@@ -87,16 +84,9 @@ def whose_is(teller: Teller, one: Revision) -> str:
     return "yours in another window" if teller.is_own(one) else f"{teller.who(one)}\u2019s"
 
 
-def _against(
-    key: str,
-    base: CustomerLog,
-    log: CustomerLog,
-    value: Any,
-    one: Revision,
-    whose: str,
-    teller: Teller,
-) -> Against:
-    title = words.first(whose)
+def _against(key: str, both: Both, teller: Teller) -> Against:
+    one, value, log = both.last_of(key), both.mine.values[key], both.log
+    title = words.first(f"{whose_is(teller, one)}, {teller.when(one.at)}")
     if key != "notes":
         own, other = teller.value(one, key, value), teller.value(one, key, log.value(key))
         offers = [
@@ -106,7 +96,7 @@ def _against(
         return Against(key, label_of(key), offers, "mine")
     apart = difference(log.notes or "", value or "")
     start, end = _end_of(apart.before), _start_of(apart.after)
-    together = difference(log.notes or "", merging.both(base.notes, log.notes, value))
+    together = difference(log.notes or "", merging.both(both.base.notes, log.notes, value))
     offers = [
         Offer("mine", (start, apart.new, end), "Yours"),
         Offer("theirs", (start, apart.old, end), title),

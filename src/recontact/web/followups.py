@@ -18,7 +18,7 @@ from recontact.store.followups import Some as Matching
 from recontact.store.saved import SavedView, SavedViewError, forget_view, save_view, saved_views
 from recontact.values import Status
 from recontact.web import words
-from recontact.web.asked import ME, NOBODY, NONE, Asked, named
+from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, named
 from recontact.web.bulk import READ, Outcome, bulk, foreseen, name_of
 from recontact.web.forms import Form, number_in
 from recontact.web.outcomes import follow_ups, tell
@@ -45,29 +45,23 @@ MENUS: Final = ("move", "assign")
 class Words:
     """What is said of a tab. empty: where there is none; why: and what that means."""
 
-    label: str
     noun: str
     empty: str
     why: str
 
 
 TABS: Final = {
-    Tab.OVERDUE: Words(
-        "Overdue", "overdue", "Nothing is overdue", "Everyone was followed up in time."
-    ),
-    Tab.TODAY: Words("Today", "due today", "Nothing is due today", "Nobody waits for today."),
+    Tab.OVERDUE: Words("overdue", "Nothing is overdue", "Everyone was followed up in time."),
+    Tab.TODAY: Words("due today", "Nothing is due today", "Nobody waits for today."),
     Tab.UPCOMING: Words(
-        "Upcoming",
         "to come",
         "Nothing is to come",
         "Follow-ups that get a later day wait here until it comes.",
     ),
     Tab.NO_DATE: Words(
-        "No date", "without a date", "Every follow-up has a date", "None can be forgotten here."
+        "without a date", "Every follow-up has a date", "None can be forgotten here."
     ),
-    Tab.COMPLETED: Words(
-        "Completed", "completed", "Nothing is completed yet", "What is done is kept here."
-    ),
+    Tab.COMPLETED: Words("completed", "Nothing is completed yet", "What is done is kept here."),
 }
 ORDERS: Final = {
     Order.OLDEST: "Oldest first",
@@ -144,6 +138,7 @@ async def _show(
         http_status,
         asked=asked,
         tabs=_tabs(asked, seen.counts),
+        title=TITLES[asked.tab],
         words=TABS[asked.tab],
         orders=ORDERS,
         statuses=[one for one in Status if one is not Status.COMPLETED],
@@ -214,13 +209,13 @@ def _row(entry: Entry, asked: Asked, now: datetime, person: Person) -> Row:
 def _tabs(asked: Asked, counts: dict[Tab, int] | None) -> list[dict[str, Any]]:
     return [
         {
-            "label": said.label,
+            "label": TITLES[tab],
             "address": asked.first.but(tab=tab).address,
             "count": _many(counts[tab]) if counts and tab in counts else "",
             "is_here": tab is asked.tab,
             "is_late": tab is Tab.OVERDUE and bool(counts and counts[tab]),
         }
-        for tab, said in TABS.items()
+        for tab in TABS
     ]
 
 
@@ -278,7 +273,7 @@ def _empty(asked: Asked, seen: Seen) -> dict[str, Any]:
         whose = " of yours" if is_mine else " that match" if asked.is_filtered else ""
         number = counts[there]
         why.append(f"{_follow_ups(number)}{whose} {_is(number)} {TABS[there].noun}.")
-        links.append((f"Go to {TABS[there].label.lower()}", asked.but(tab=there)))
+        links.append((f"Go to {TITLES[there].lower()}", asked.but(tab=there)))
     if is_mine:
         heading = f"Nothing of yours is {said.noun}"
     elif asked.is_filtered:

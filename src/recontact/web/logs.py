@@ -1,4 +1,4 @@
-"""One log: its details, what happened, what is next; and a new one."""
+"""One log: its details, what happened, what is next, and its timeline; `saving` has the rest."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,21 +7,20 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from recontact.history import Kind, blame, kind_of
-from recontact.model import By, Customer, CustomerLog, JournalEntry, Key, Revision, fold, new_log
-from recontact.store import Store, Transaction, View, Work, keys, staff
+from recontact.model import Customer, CustomerLog, JournalEntry, Key, Revision, fold, new_log
+from recontact.store import Store, View, keys, staff
 from recontact.store.followups import COUNTED, Cursor, Order, Place, Queue, Tab
 from recontact.store.journal import Wanted
 from recontact.values import Status
 from recontact.web import merging, words
+from recontact.web.asked import TITLES
 from recontact.web.asked import Asked as AskedQueue
 from recontact.web.bulk import name_of
-from recontact.web.conflicts import against_of, kept_of, label_of, whose_is
-from recontact.web.forms import Form, FormError, number_in
+from recontact.web.forms import Form, number_in
 from recontact.web.merging import Filled
 from recontact.web.panel import Person, panel_of, person_of
 from recontact.web.sessions import local as is_local
@@ -34,15 +33,6 @@ BLAMED: Final = 200
 """Revisions that are read at once to look for what set each element last; the newest first."""
 BLAMED_MOST: Final = 2_000
 """The same in all: some 20 ms."""
-_TRIES: Final = 3
-"""How often a save is merged anew with what came in between."""
-_TITLES: Final = {
-    Tab.OVERDUE: "Overdue",
-    Tab.TODAY: "Today",
-    Tab.UPCOMING: "Upcoming",
-    Tab.NO_DATE: "No date",
-    Tab.COMPLETED: "Completed",
-}
 
 
 # -- where one came from -------------------------------------------------------------------------
@@ -74,7 +64,7 @@ class Came:
     @property
     def title(self) -> str:
         """What the link back says."""
-        return _TITLES[self.queue.tab] if self.queue else "Back"
+        return TITLES[self.queue.tab] if self.queue else "Back"
 
     def place_of(self, log: CustomerLog) -> Cursor:
         """Where the log stands in the queue."""
@@ -258,11 +248,11 @@ async def show(request: Request) -> Response:
     """A log; with a form that was filled in before the session ended, as that was filled in."""
     form: Form | None = request.state.kept
     if form is not None and "revision" in form:
-        return await _page(request, merging.filled(form), number_in(form.get("revision")))
-    return await _page(request)
+        return await log_page(request, merging.filled(form), number_in(form.get("revision")))
+    return await log_page(request)
 
 
-async def _page(
+async def log_page(
     request: Request,
     values: Filled | None = None,
     revision: int | None = None,
@@ -270,9 +260,12 @@ async def _page(
     http_status: int = 200,
     problem: str = "",
 ) -> Response:
-    """values: what the form is filled in with; revision: what it began from; else the log's own."""
+    """
+    A log's page. values: what the form is filled in with; revision: what it began from; else the
+    log's own.
+    """
     panel, person = panel_of(request), person_of(request)
-    log_id = _log_id(request)
+    log_id = log_id_of(request)
     came = Came.read(request, person)
     older_than = number_in(request.query_params.get("before", ""))
     found = None
@@ -299,7 +292,7 @@ async def _page(
         "may_work": person.may("agent"),
     }
     if found.log is None:
-        return _gone(request, found, teller, shared, values, problem and http_status)
+        return _gone(request, found, teller, shared, values, http_status if problem else 410)
     log, now, zone = found.log, panel.now, person.site.zone
     values = values or merging.shown(log, zone)
     return panel.render(
@@ -323,7 +316,7 @@ async def _page(
         statuses=list(Status),
         outcomes=OUTCOMES,
         snoozes=words.SNOOZES,
-        blame=_blame(log, found.recent, teller),
+        blame=_blame(found.recent, teller),
         zone=zone,
         errors=errors or {},
         problem=problem,
@@ -345,7 +338,7 @@ class Blamed:
     exact: str
 
 
-def _blame(log: CustomerLog, recent: Sequence[Revision], teller: Teller) -> dict[str, Blamed]:
+def _blame(recent: Sequence[Revision], teller: Teller) -> dict[str, Blamed]:
     """By the field that each element is in. Older than the revisions at hand: not told."""
     found = blame(reversed(recent))
     has_all = recent[-1].number == 1
@@ -362,7 +355,7 @@ def _gone(
     teller: Teller,
     shared: dict[str, Any],
     values: Filled | None,
-    http_status: int | str,
+    http_status: int,
 ) -> Response:
     """The page of a log that was withdrawn, or erased; what somebody wrote into it is shown."""
     panel = panel_of(request)
@@ -374,7 +367,7 @@ def _gone(
     return panel.render(
         request,
         "log_gone.html",
-        int(http_status or 410),
+        http_status,
         **shared,
         name=name_of(was),
         who=teller.who(last),
@@ -391,218 +384,6 @@ def _nothing(last: Revision) -> CustomerLog:
     return new_log(last.site, last.log_id, {}, last.at)
 
 
-def _log_id(request: Request) -> int:
+def log_id_of(request: Request) -> int:
     """The LogID in a page's address; 0: there is none."""
     return number_in(request.path_params["log_id"]) or 0
-
-
-# -- saving --------------------------------------------------------------------------------------
-
-
-async def change(request: Request) -> Response:
-    """Save what was filled in, or withdraw the log."""
-    panel, person = panel_of(request), person_of(request)
-    log_id = _log_id(request)
-    form = await panel.form(request)
-    came = Came.read(request, person)
-    if "withdraw" in form:
-        return await _withdraw(request, log_id, came)
-    here = came.address_of(log_id, came.at) if came else address_of(log_id)
-    if "drop" in form:
-        return panel.redirect(request, here, "Left as it is: yours was dropped.")
-    revision = number_in(form.get("revision"))
-    if not revision:
-        raise FormError(422, "That form is not whole: open the log again.")
-    return await _save(request, form, revision, came)
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """A log as it is, None: it is not there; its revisions since a form began, newest first."""
-
-    log: CustomerLog | None
-    revisions: Sequence[Revision]
-    place: Place | None = None
-    cursor: Cursor | None = None
-
-
-def _since(view: View, log_id: int, revision: int, came: Came | None) -> Since:
-    log = view.log(log_id)
-    if log is None:
-        return Since(None, [])
-    found = view.revisions(log_id, None, max(0, log.revision - revision))
-    if came is None or came.queue is None:
-        return Since(log, found)
-    base = merging.before(log, found)
-    cursor = came.place_of(base)
-    return Since(log, found, view.queue(came.queue).place(cursor), cursor)
-
-
-async def _save(request: Request, form: Form, revision: int, came: Came | None) -> Response:
-    panel, person = panel_of(request), person_of(request)
-    log_id, zone = _log_id(request), person.site.zone
-    values = merging.filled(form)
-    table = panel.shape("UpdateCustomerLog").item
-    for _ in range(_TRIES):
-        since = await panel.view(
-            person, partial(_since, log_id=log_id, revision=revision, came=came)
-        )
-        if since.log is None:
-            problem = "Not saved: the log was withdrawn meanwhile."
-            return await _page(request, values, revision, None, 409, problem)
-        log, now = since.log, panel.now
-        base = merging.before(log, since.revisions)
-        seen_at = number_in(form.get("seen")) or revision
-        seen = merging.before(log, [one for one in since.revisions if one.number > seen_at])
-        mine = merging.asked(values, base, person.username, now, zone, table)
-        merged = merging.merge(mine, base, log, _picked(form), seen, now)
-        if why := merging.too_long(mine, merged.changes, table):
-            mine.errors.setdefault("said", why)
-        if mine.errors:
-            return await _page(
-                request, values, revision, mine.errors, 422, "Not saved yet: see what is marked."
-            )
-        if merged.conflicts:
-            return await _ask(request, form, values, since, base, mine, merged, came)
-        if not merged.changes:
-            return _on(request, form, since, came, f"Nothing to save of {called(log)}.")
-        item: dict[str, Any] = {"LogID": log_id, "Revision": log.revision}
-        written = await panel.submit(
-            request, "UpdateCustomerLog", [item | merging.elements(merged.changes, table)]
-        )
-        codes = {one.code for one in written.reply.messages}
-        if not codes & {"CL002", "CL004"}:
-            break
-    else:
-        problem = "Not saved: others change this log right now. Save it again."
-        return await _page(request, values, revision, None, 409, problem)
-    if written.problems:
-        problem = f"Not saved: {' '.join(written.problems)}"
-        return await _page(request, values, revision, None, 422, problem)
-    known = await known_in(panel.store, person)
-    teller = Teller(person, known.keys, now)
-    text = _told(log, values, merged.changes, teller) + _meanwhile(since, merged.theirs, teller)
-    return _on(request, form, since, came, text, written.request)
-
-
-def _picked(form: Form) -> dict[str, str]:
-    """What was chosen of elements that both changed."""
-    return {key: pick for key in merging.EDITABLE if (pick := form.get(f"pick_{key}"))}
-
-
-def _on(
-    request: Request, form: Form, since: Since, came: Came | None, text: str, undo: str = ""
-) -> Response:
-    """After a save: to the next log of the queue, or back to this one."""
-    panel, log_id = panel_of(request), _log_id(request)
-    if form.get("then") != "next" or came is None:
-        path = came.address_of(log_id, since.cursor) if came else address_of(log_id)
-    elif since.place and since.place.after:
-        path = came.address_of(since.place.after.log.log_id, since.place.after.cursor) + "#said"
-    else:
-        path = came.address
-        text += " That was the last one here." if came.queue else ""
-    return panel.redirect(request, path, text, undo)
-
-
-def _told(log: CustomerLog, values: Filled, changes: Mapping[str, Any], teller: Teller) -> str:
-    """What a save did, in a sentence."""
-    done = []
-    if values["outcome"] in OUTCOMES:
-        done.append(OUTCOMES[values["outcome"]])
-    elif values["said"].strip():
-        done.append("noted")
-    if "date_required_follow_up" in changes:
-        when = teller.due(changes["date_required_follow_up"])
-        done.append(f"next step {when}" if when else "no next date")
-    if changes.get("status") is Status.COMPLETED:
-        done.append("completed")
-    return f"{called(replace(log, **changes))}: {', '.join(done) or 'saved'}."
-
-
-def _meanwhile(since: Since, keys: Sequence[str], teller: Teller) -> str:
-    """Who else changed what while a form was filled in, which was kept."""
-    by: dict[str, list[str]] = {}
-    for key in keys:
-        one = next(one for one in since.revisions if key in one.changes)
-        name = "You" if teller.is_own(one) else isolated(teller.who(one, begins=True))
-        by.setdefault(name, []).append(label_of(key))
-    return "".join(
-        f" {who} changed {_listed(names)} meanwhile"
-        f"{' in another window' if who == 'You' else ''}: kept."
-        for who, names in by.items()
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    """`Status, Notes and Last contacted`."""
-    *some, last = names
-    return f"{', '.join(some)} and {last}" if some else last
-
-
-# -- both changed the same -----------------------------------------------------------------------
-
-
-async def _ask(
-    request: Request,
-    form: Form,
-    values: Filled,
-    since: Since,
-    base: CustomerLog,
-    mine: merging.Asked,
-    merged: merging.Merged,
-    came: Came | None,
-) -> Response:
-    """Show theirs and mine of what both changed, side by side, and ask."""
-    panel, person = panel_of(request), person_of(request)
-    assert since.log
-    log, last = since.log, since.revisions[0]
-    known = await known_in(panel.store, person)
-    teller = Teller(person, known.keys, panel.now)
-    told = (merged, mine, base, log, since.revisions, teller)
-    own = teller.is_own(last)
-    picked = {f"pick_{key}": pick for key, pick in _picked(form).items()}
-    unclear = {f"pick_{key}" for key in merged.conflicts}
-    hidden = {**values, "revision": form.get("revision"), "seen": str(log.revision)}
-    hidden |= {"then": form.get("then")} | {k: v for k, v in picked.items() if k not in unclear}
-    return panel.render(
-        request,
-        "conflict.html",
-        409,
-        log_id=log.log_id,
-        came=came,
-        name=name_of(log),
-        who=teller.who(last, begins=True),
-        is_own=own,
-        whose=whose_is(teller, last),
-        when=teller.when(last.at),
-        exact=words.exact(last.at),
-        against=against_of(*told),
-        kept=kept_of(*told),
-        hidden=hidden,
-    )
-
-
-# -- withdraw ------------------------------------------------------------------------------------
-
-
-async def _withdraw(request: Request, log_id: int, came: Came | None) -> Response:
-    """Take the log away: no call finds it any more, and an undo brings it back."""
-    panel, person = panel_of(request), person_of(request)
-    entry = panel.entry(request, "Withdraw", {"LogID": log_id}, items=1)
-
-    def run(tx: Transaction) -> CustomerLog | None:
-        log = tx.log(log_id)
-        if log is None:
-            return None
-        tx.withdraw(log, By(None, entry.request, entry.who))
-        tx.tally(entry, 1, 0)
-        tx.keep()
-        return log
-
-    log = await panel.store.submit(Work(person.site, run, [log_id]))
-    if log is None:
-        return panel.redirect(request, address_of(log_id), "It was withdrawn already.")
-    path = came.address if came else address_of(log_id)
-    text = f"{called(log)} is withdrawn."
-    return panel.redirect(request, path, text, entry.request.hex())

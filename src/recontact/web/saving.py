@@ -1,0 +1,236 @@
+"""What is done to one log: saved, merged with what others did meanwhile, or withdrawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from msgspec.structs import replace
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recontact.model import By, CustomerLog, Revision
+from recontact.store import Transaction, View, Work
+from recontact.store.followups import Cursor, Place
+from recontact.values import Status
+from recontact.web import merging, words
+from recontact.web.bulk import name_of
+from recontact.web.conflicts import Both, against_of, kept_of, label_of, whose_is
+from recontact.web.forms import Form, FormError, number_in
+from recontact.web.logs import Came, address_of, called, known_in, log_id_of, log_page
+from recontact.web.merging import Filled
+from recontact.web.panel import panel_of, person_of
+from recontact.web.steps import isolated
+from recontact.web.timeline import OUTCOMES, Teller
+
+_TRIES: Final = 3
+"""How often a save is merged anew with what came in between."""
+
+
+async def change(request: Request) -> Response:
+    """Save what was filled in, or withdraw the log."""
+    panel, person = panel_of(request), person_of(request)
+    log_id = log_id_of(request)
+    form = await panel.form(request)
+    came = Came.read(request, person)
+    if "withdraw" in form:
+        return await _withdraw(request, log_id, came)
+    here = came.address_of(log_id, came.at) if came else address_of(log_id)
+    if "drop" in form:
+        return panel.redirect(request, here, "Left as it is: yours was dropped.")
+    revision = number_in(form.get("revision"))
+    if not revision:
+        raise FormError(422, "That form is not whole: open the log again.")
+    return await _save(request, form, revision, came)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A log as it is, None: it is not there; its revisions since a form began, newest first."""
+
+    log: CustomerLog | None
+    revisions: Sequence[Revision]
+    place: Place | None = None
+    cursor: Cursor | None = None
+
+
+def _since(view: View, log_id: int, revision: int, came: Came | None) -> Since:
+    log = view.log(log_id)
+    if log is None:
+        return Since(None, [])
+    found = view.revisions(log_id, None, max(0, log.revision - revision))
+    if came is None or came.queue is None:
+        return Since(log, found)
+    base = merging.before(log, found)
+    cursor = came.place_of(base)
+    return Since(log, found, view.queue(came.queue).place(cursor), cursor)
+
+
+async def _save(request: Request, form: Form, revision: int, came: Came | None) -> Response:
+    panel, person = panel_of(request), person_of(request)
+    log_id, zone = log_id_of(request), person.site.zone
+    values = merging.filled(form)
+    table = panel.shape("UpdateCustomerLog").item
+    for _ in range(_TRIES):
+        since = await panel.view(
+            person, partial(_since, log_id=log_id, revision=revision, came=came)
+        )
+        if since.log is None:
+            problem = "Not saved: the log was withdrawn meanwhile."
+            return await log_page(request, values, revision, None, 409, problem)
+        log, now = since.log, panel.now
+        base = merging.before(log, since.revisions)
+        seen_at = number_in(form.get("seen")) or revision
+        seen = merging.before(log, [one for one in since.revisions if one.number > seen_at])
+        mine = merging.asked(values, base, person.username, now, zone, table)
+        merged = merging.merge(mine, base, log, _picked(form), seen, now)
+        if why := merging.too_long(mine, merged.changes, table):
+            mine.errors.setdefault("said", why)
+        if mine.errors:
+            return await log_page(
+                request, values, revision, mine.errors, 422, "Not saved yet: see what is marked."
+            )
+        if merged.conflicts:
+            return await _ask(request, form, values, since, base, mine, merged, came)
+        if not merged.changes:
+            return _on(request, form, since, came, f"Nothing to save of {called(log)}.")
+        item: dict[str, Any] = {"LogID": log_id, "Revision": log.revision}
+        written = await panel.submit(
+            request, "UpdateCustomerLog", [item | merging.elements(merged.changes, table)]
+        )
+        codes = {one.code for one in written.reply.messages}
+        if not codes & {"CL002", "CL004"}:
+            break
+    else:
+        problem = "Not saved: others change this log right now. Save it again."
+        return await log_page(request, values, revision, None, 409, problem)
+    if written.problems:
+        problem = f"Not saved: {' '.join(written.problems)}"
+        return await log_page(request, values, revision, None, 422, problem)
+    known = await known_in(panel.store, person)
+    teller = Teller(person, known.keys, now)
+    text = _told(log, values, merged.changes, teller) + _meanwhile(since, merged.theirs, teller)
+    return _on(request, form, since, came, text, written.request)
+
+
+def _picked(form: Form) -> dict[str, str]:
+    """What was chosen of elements that both changed."""
+    return {key: pick for key in merging.EDITABLE if (pick := form.get(f"pick_{key}"))}
+
+
+def _on(
+    request: Request, form: Form, since: Since, came: Came | None, text: str, undo: str = ""
+) -> Response:
+    """After a save: to the next log of the queue, or back to this one."""
+    panel, log_id = panel_of(request), log_id_of(request)
+    if form.get("then") != "next" or came is None:
+        path = came.address_of(log_id, since.cursor) if came else address_of(log_id)
+    elif since.place and since.place.after:
+        path = came.address_of(since.place.after.log.log_id, since.place.after.cursor) + "#said"
+    else:
+        path = came.address
+        text += " That was the last one here." if came.queue else ""
+    return panel.redirect(request, path, text, undo)
+
+
+def _told(log: CustomerLog, values: Filled, changes: Mapping[str, Any], teller: Teller) -> str:
+    """What a save did, in a sentence."""
+    done = []
+    if values["outcome"] in OUTCOMES:
+        done.append(OUTCOMES[values["outcome"]])
+    elif values["said"].strip():
+        done.append("noted")
+    if "date_required_follow_up" in changes:
+        when = teller.due(changes["date_required_follow_up"])
+        done.append(f"next step {when}" if when else "no next date")
+    if changes.get("status") is Status.COMPLETED:
+        done.append("completed")
+    return f"{called(replace(log, **changes))}: {', '.join(done) or 'saved'}."
+
+
+def _meanwhile(since: Since, keys: Sequence[str], teller: Teller) -> str:
+    """Who else changed what while a form was filled in, which was kept."""
+    by: dict[str, list[str]] = {}
+    for key in keys:
+        one = next(one for one in since.revisions if key in one.changes)
+        name = "You" if teller.is_own(one) else isolated(teller.who(one, begins=True))
+        by.setdefault(name, []).append(label_of(key))
+    return "".join(
+        f" {who} changed {_listed(names)} meanwhile"
+        f"{' in another window' if who == 'You' else ''}: kept."
+        for who, names in by.items()
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`Status, Notes and Last contacted`."""
+    *some, last = names
+    return f"{', '.join(some)} and {last}" if some else last
+
+
+# -- both changed the same -----------------------------------------------------------------------
+
+
+async def _ask(
+    request: Request,
+    form: Form,
+    values: Filled,
+    since: Since,
+    base: CustomerLog,
+    mine: merging.Asked,
+    merged: merging.Merged,
+    came: Came | None,
+) -> Response:
+    """Show theirs and mine of what both changed, side by side, and ask."""
+    panel, person = panel_of(request), person_of(request)
+    assert since.log
+    log, last = since.log, since.revisions[0]
+    known = await known_in(panel.store, person)
+    teller = Teller(person, known.keys, panel.now)
+    both = Both(merged, mine, base, log, since.revisions)
+    own = teller.is_own(last)
+    picked = {f"pick_{key}": pick for key, pick in _picked(form).items()}
+    unclear = {f"pick_{key}" for key in merged.conflicts}
+    hidden = {**values, "revision": form.get("revision"), "seen": str(log.revision)}
+    hidden |= {"then": form.get("then")} | {k: v for k, v in picked.items() if k not in unclear}
+    return panel.render(
+        request,
+        "conflict.html",
+        409,
+        log_id=log.log_id,
+        came=came,
+        name=name_of(log),
+        who=teller.who(last, begins=True),
+        is_own=own,
+        whose=whose_is(teller, last),
+        when=teller.when(last.at),
+        exact=words.exact(last.at),
+        against=against_of(both, teller),
+        kept=kept_of(both, teller),
+        hidden=hidden,
+    )
+
+
+# -- withdraw ------------------------------------------------------------------------------------
+
+
+async def _withdraw(request: Request, log_id: int, came: Came | None) -> Response:
+    """Take the log away: no call finds it any more, and an undo brings it back."""
+    panel, person = panel_of(request), person_of(request)
+    entry = panel.entry(request, "Withdraw", {"LogID": log_id}, items=1)
+
+    def run(tx: Transaction) -> CustomerLog | None:
+        log = tx.log(log_id)
+        if log is None:
+            return None
+        tx.withdraw(log, By(None, entry.request, entry.who))
+        tx.tally(entry, 1, 0)
+        tx.keep()
+        return log
+
+    log = await panel.store.submit(Work(person.site, run, [log_id]))
+    if log is None:
+        return panel.redirect(request, address_of(log_id), "It was withdrawn already.")
+    path = came.address if came else address_of(log_id)
+    text = f"{called(log)} is withdrawn."
+    return panel.redirect(request, path, text, entry.request.hex())
