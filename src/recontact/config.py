@@ -48,7 +48,7 @@ class Config:
         Rate(20, "minute"), "calls of one address without a valid key, before 429"
     )
     trusted_proxies: Networks = _setting(
-        Networks(), "addresses and networks whose X-Forwarded-For is believed"
+        Networks(), "addresses and networks whose X-Forwarded-For and -Proto are believed"
     )
     journal_days: int = _setting(90, "days that the journal keeps a call", 1, 36_500)
     journal_size: int = _setting(10 * 2**30, "bytes of bodies that the journal keeps", 0, 2**39)
