@@ -168,15 +168,15 @@ class View:
         return followups.Reading(queue, self.site, self.now, self._rows)
 
     def names_in_use(self, key: str) -> list[str]:
-        """The names that logs have in `allocated_to` or in `follow_up_type`; see `followups`."""
+        """The names that logs have in `allocated_to` or in `follow_up_type`; see `finding`."""
         return finding.names_in_use(key, self.site, self._rows)
 
     def logs_without_notes(self, log_ids: Sequence[int]) -> list[CustomerLog]:
-        """The logs with these LogIDs, but for their Notes; see `followups`."""
+        """The logs with these LogIDs, but for their Notes; see `finding`."""
         return finding.without_notes(log_ids, self.site, self._rows)
 
     def without_next_step(self, after: int, limit: int) -> tuple[list[Customer], int | None]:
-        """Customers above that ID of whom no open log has a date; see `followups`."""
+        """Customers above that ID of whom no open log has a date; see `finding`."""
         return finding.without_next_step(after, limit, self.site, self._rows)
 
     def customers_with(

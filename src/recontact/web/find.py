@@ -130,7 +130,7 @@ class _Found:
 
 
 async def find(request: Request) -> Response:
-    """What the words in the box find; a LogID leads to its log at once."""
+    """What the words in the box find; #42 leads to its log at once, 42 if nothing else is found."""
     panel, person = panel_of(request), person_of(request)
     query = request.query_params
     asked = query.get("q", "").strip()[:_LONGEST]
