@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -223,7 +224,11 @@ class Neto:
 
     def log(self, log_id: int, format: str = "json") -> dict[str, str]:
         """One log as it stands, all elements."""
-        (log,) = self.get(format, LogID=log_id).logs
+        answer = self.get(format, LogID=log_id)
+        if answer.status == 503:  # the machine stood still for half a second: as clients do
+            time.sleep(1)
+            answer = self.get(format, LogID=log_id)
+        (log,) = answer.logs
         return log
 
     def new_key(self, **facts: Any) -> str:
