@@ -795,7 +795,7 @@ def test_compact_beside_a_server_that_writes_holds_up_no_call(half_empty: Path) 
             said = done(half_empty, "compact")
             assert len(changed) > before + 20
         given = int(re.search(r"Gave back ([\d,]+) bytes", said)[1].replace(",", ""))  # type: ignore[index]
-        assert given > 18 * MEGABYTE
+        assert given > 10 * MEGABYTE  # what is written meanwhile takes some of it
         done(half_empty, "compact")  # now that nobody writes, the WAL can be cut
         assert wal.stat().st_size == 0
         assert half_empty.stat().st_size < 6 * MEGABYTE
