@@ -33,7 +33,7 @@ format: .venv/ok ## lay out the code, and repair what ruff can
 docs: .venv/ok ## write what is generated in docs/: pages, OpenAPI, XSD
 	.venv/bin/python tools/docs.py
 
-bench: .venv/bench-ok ## measure speed, 35 minutes; ARGS="--most 100000" takes 8
+bench: .venv/bench-ok ## measure speed, 45 minutes; ARGS="--most 100000" takes 12
 	.venv/bin/python bench/run.py $(ARGS)
 
 crash: .venv/ok ## kill the server ROUNDS times and look for lost writes

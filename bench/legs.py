@@ -4,7 +4,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,8 +13,11 @@ from time import perf_counter, sleep
 from typing import Any, Final
 
 import bare_sqlite
+import paging
+import painting
 import reading
 import serving
+import staffing
 import undoing
 from reading import Reads
 from seeding import (
@@ -30,7 +33,7 @@ from seeding import (
 )
 from serving import Updates
 
-from recontact.store.sqlite import make_engine
+from recontact.store.sqlite import driver, make_engine  # type: ignore[attr-defined]  # not exported
 
 WARM_UP: Final = 1
 """Seconds of load that do not count: Python specialises its code, statements are compiled."""
@@ -38,6 +41,12 @@ PACE: Final = 500
 """Updates a second beside reads when they are paced, a part of what the server can do."""
 READ_PACE: Final = 50
 """Reads a second beside paced updates."""
+PAGE_PACE: Final = 20
+"""Pages a second beside updates: of thirty people, each of whom opens one every other second."""
+PAGES_SHARE: Final = 4
+"""How many times as long as other legs those of the panel take, which have many pages."""
+FEW_OPEN: Final = 10
+"""Open logs of the queue that a long one is compared with."""
 ITEMS_UNDONE: Final = 1_000
 """Items of the call that is undone."""
 SIZES: Final = {"10k": LOGS, "1m": MANY_LOGS, "10m": MOST_LOGS}
@@ -53,6 +62,15 @@ _CONTACTS: Final = (
     " FROM (SELECT log_id, status, notes FROM customer_log ORDER BY site, log_id)"
 )
 """All that a call can have overwritten."""
+_PLAIN_INDEXES: Final = """
+DROP INDEX customer_log_by_site_status_follow_up_day;
+DROP INDEX customer_log_by_site_date_updated;
+DROP INDEX customer_log_open_by_site_username_folded;
+CREATE INDEX by_day ON customer_log (site, status, follow_up_day);
+CREATE INDEX by_at ON customer_log (site, status, follow_up_at) WHERE follow_up_at IS NOT NULL;
+CREATE INDEX by_update ON customer_log (site, date_updated);
+"""
+"""What the API alone needs, in place of what the panel has made wider: as schema 0004 had it."""
 _THE_PEERS: Final = "SELECT count(*) FROM change"
 
 Figures = dict[str, float]
@@ -62,6 +80,9 @@ rate: a second. p50, p99: of a call or a commit, ms. start: s. answer: bytes.
 megabytes: what the server holds, at most where it was under load. Where Gets are asked beside
 updates, reads, read_p50 and read_p99 are theirs, rows is what one of them finds, and noted how many
 logs the index of the search has yet to see as the load ends.
+
+Of the panel: `queue: p50` and so on for each page, see paging.py, with bytes as they are (raw) and
+as they are sent (packed); `all queues` are these together. Of what a browser sees, see painting.py.
 """
 
 
@@ -100,9 +121,18 @@ class Bench:
         updates: Updates,
         program: tuple[str, ...] = serving.RECONTACT,
         written: str = _OURS,
+        indexes: str = "",
     ) -> Figures:
-        """UpdateCustomerLog: each item changes one log of all, chosen at random."""
+        """
+        UpdateCustomerLog: each item changes one log of all, chosen at random.
+
+        indexes: SQL that changes those of the database before.
+        """
         with self._copy(updates.logs) as path:
+            if indexes:
+                with closing(driver.connect(str(path))) as db:
+                    db.executescript(indexes)
+                sync(path)
             with serving.serve(path, program) as server:
                 before = ask(path, written)
                 loads = self._load(server, updates)
@@ -169,6 +199,38 @@ class Bench:
                 if changed != ITEMS_UNDONE or ask(path, _CONTACTS) != before:
                     self.faults.append(f"of {ITEMS_UNDONE} items {changed} were undone")
         return _percentiles(took)
+
+    def pages(self, logs: int, open_logs: int, *, beside: bool) -> Figures:
+        """The pages of the panel, alone or beside updates by the API."""
+        updates = Updates(logs=logs, pace=PACE)
+        with self._copy(logs) as path:
+            session = staffing.let_in(path, open_logs)
+            sync(path)
+            with serving.serve(path) as server:
+                asked = (server.port, session, logs)
+                paging.ask(*asked, WARM_UP, 0, Random(0))
+                seconds = PAGES_SHARE * self._seconds
+                if not beside:
+                    seen, more = paging.ask(*asked, seconds, 0, Random(1)), {}
+                else:
+                    program = [str(serving.HERE / "paging.py")]
+                    program += [str(one) for one in (*asked, seconds, PAGE_PACE)]
+                    load, (said,) = server.load_beside(seconds, updates, [program])
+                    self._check_answers([load])
+                    seen, more = paging.Seen(**said), _figures(load)
+        if seen.faults:
+            self.faults.append(f"{seen.faults} pages were wrong: {seen.wrong}")
+        if open_logs > FEW_OPEN and seen.empty:
+            self.faults.append(f"there was nothing in {', '.join(sorted(set(seen.empty)))}")
+        return more | _of_pages(seen)
+
+    def painted(self, logs: int, open_logs: int) -> Figures:
+        """What a browser sees of the panel."""
+        with self._copy(logs) as path:
+            session = staffing.let_in(path, open_logs)
+            with serving.serve(path) as server:
+                seen = painting.paint(server.port, session)
+        return {f"{page}: {what}": n for page, one in seen.items() for what, n in one.items()}
 
     def start(self) -> Figures:
         """From starting the process to its first answer to a call, and the memory it holds then."""
@@ -253,6 +315,19 @@ def _percentiles(milliseconds: list[float]) -> Figures:
     return {"p50": percentiles[49], "p99": percentiles[98]}
 
 
+def _of_pages(seen: paging.Seen) -> Figures:
+    figures: Figures = {}
+    queues = [
+        ms for name in paging.NAMES if name.startswith(paging.LISTS) for ms in seen.took[name]
+    ]
+    for name, took in {"all queues": queues, **seen.took}.items():
+        if len(took) > 1:
+            figures |= {f"{name}: {what}": ms for what, ms in _percentiles(took).items()}
+    for name in paging.NAMES:
+        figures |= {f"{name}: raw": seen.raw[name], f"{name}: packed": seen.packed[name]}
+    return figures
+
+
 def say(what: str) -> None:
     """Tell the person who waits."""
     print(what, file=sys.stderr, flush=True)
@@ -319,6 +394,23 @@ def _same(*legs: str) -> dict[str, str]:
     return dict(zip(legs, legs, strict=True))
 
 
+def _panel() -> Iterator[tuple[str, Leg]]:
+    """The pages of the panel; of a long queue and a short one in turns."""
+    for size in ("10k", "1m"):
+        logs = SIZES[size]
+        for kind, open_logs, beside, ratio in (
+            ("idle", logs // 10, False, {f"{FEW_OPEN} open": f"k-{size}-few"}),
+            ("few", FEW_OPEN, False, {}),
+            ("busy", logs // 10, True, {}),
+        ):
+            where = f", beside {PACE} updates/s" if beside else ""
+            title = f"{logs:,} logs, {open_logs:,} open{where}"
+            measure = partial(Bench.pages, logs=logs, open_logs=open_logs, beside=beside)
+            yield f"k-{size}-{kind}", Leg(title, "", measure, ratio, logs)
+        paint = partial(Bench.painted, logs=logs, open_logs=logs // 10)
+        yield f"k-{size}-paint", Leg(f"{logs:,} logs, in Chromium", "", paint, {}, logs)
+
+
 _ONE_ITEM: Final = _same("a", "b1", "b32", "f", "f-turn")
 LEGS: Final = {
     "a": Leg("bare HTTP", "requests/s", Bench.bare_calls),
@@ -332,11 +424,19 @@ LEGS: Final = {
     "c-xml": _calls(Updates("xml", 1, 32), _ONE_ITEM),
     "d-json": _calls(Updates("json", 500, 3), _same("b1000")),
     "d-xml": _calls(Updates("xml", 500, 3), _same("b1000")),
-    "c-json-1m": _calls(Updates(logs=MANY_LOGS), {"10k": "c-json"}),
+    "c-json-1m": _calls(Updates(logs=MANY_LOGS), {"10k": "c-json", "plain": "c-json-1m-plain"}),
+    "c-json-1m-plain": Leg(
+        f"the same, {MANY_LOGS:,} logs, without what the panel adds to indexes",
+        "requests/s",
+        lambda bench: bench.calls(Updates(logs=MANY_LOGS), indexes=_PLAIN_INDEXES),
+        {},
+        MANY_LOGS,
+    ),
     "c-json-10m": _calls(Updates(logs=MOST_LOGS), {"10k": "c-json"}),
     **dict(_reads()),
     "j-history": Leg(f"a page of a log's {reading.REVISIONS:,} revisions", "", Bench.history),
     "j-undo": Leg(f"undo of a call of {ITEMS_UNDONE:,} items", "", Bench.undo),
+    **dict(_panel()),
     "h": Leg(f"start, {LOGS_AT_START:,} logs", "", Bench.start, logs=LOGS_AT_START),
 }
 """In the order of their turns: what is compared is measured in the same minutes."""

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import ge, gt
 from typing import Final
 
-from legs import LEGS, PACE, READ_PACE, Figures
+import paging
+import painting
+from legs import FEW_OPEN, LEGS, PACE, READ_PACE, Figures
 from seeding import LOGS_AT_START
 from serving import READERS
 
@@ -13,10 +17,13 @@ Results = dict[str, Figures]
 
 
 def add_ratios(results: Results) -> None:
-    """What part of the rate of others each leg reaches: `rate_of_a`, and `reads_of_…` of reads."""
+    """
+    What part of others each leg reaches: `rate_of_a`, `reads_of_…` of reads, and how long it takes
+    for the first page of the queue: `queue: p50_of_…`.
+    """
     for name, figures in results.items():
         for label, other in LEGS[name].beside.items():
-            for what in ("rate", "reads"):
+            for what in ("rate", "reads", "queue: p50"):
                 if what in results.get(other, {}):
                     figures[f"{what}_of_{label}"] = figures[what] / results[other][what]
 
@@ -58,8 +65,8 @@ class Table:
 
 def tables(results: Results) -> list[Table]:
     """All that there is something for."""
-    made = (_calls(results), _reads(results), _pasts(results), _starts(results), _floors(results))
-    return [table for table in made if table.rows]
+    made = (_calls, _reads, _pasts, _pages, _paints, _starts, _floors)
+    return [table for table in (make(results) for make in made) if table.rows]
 
 
 def _calls(results: Results) -> Table:
@@ -75,7 +82,7 @@ def _calls(results: Results) -> Table:
             _ratios(figures, "rate"),
         ]
         for name, figures in results.items()
-        if "rate" in figures and "reads" not in figures
+        if "answer" in figures or name.startswith("b")
     ]
     head = ("leg", "", "rate", "", "p50 ms", "p99 ms", "MB", "of")
     lengths = [f"{results[leg]['answer']:.0f}" for leg in ("a", "c-json") if leg in results]
@@ -114,6 +121,53 @@ def _pasts(results: Results) -> Table:
         if name.startswith("j-")
     ]
     return Table("History and undo", ("leg", "", "p50 ms", "p99 ms", ""), rows)
+
+
+def _pages(results: Results) -> Table:
+    rows = [
+        [
+            name,
+            page,
+            f"{figures[f'{page}: p50']:.1f}",
+            f"{figures[f'{page}: p99']:.1f}",
+            f"{figures[f'{page}: raw'] / 1000:.1f}" if f"{page}: raw" in figures else "",
+            f"{figures[f'{page}: packed'] / 1000:.1f}" if f"{page}: packed" in figures else "",
+            _ratios(figures, f"{page}: p50"),
+        ]
+        for name, figures in results.items()
+        for page in ("all queues", *paging.NAMES)
+        if f"{page}: p50" in figures
+    ]
+    notes = []
+    for name, figures in results.items():
+        if "queue: p50" in figures:
+            notes.append(f"{name}: {LEGS[name].title}.")
+        if "queue: p50" in figures and "rate" in figures:
+            notes.append(
+                f"It did {figures['rate']:.0f} updates/s meanwhile, p50 {figures['p50']:.1f} ms,"
+                f" p99 {figures['p99']:.1f}."
+            )
+    head = ("leg", "page", "p50 ms", "p99 ms", "KB", "KB packed", "of")
+    return Table("Pages of the panel", head, rows, " ".join(notes))
+
+
+def _paints(results: Results) -> Table:
+    rows = [
+        [
+            name,
+            page.removesuffix(": paint"),
+            f"{ms:.0f}",
+            f"{figures[page.replace(': paint', ': shift')]:.3f}",
+            f"{figures[page.replace(': paint', ': requests')]:.0f}",
+            f"{figures[page.replace(': paint', ': bytes')] / 1000:.1f}",
+            "",
+        ]
+        for name, figures in results.items()
+        for page, ms in figures.items()
+        if page.endswith(": paint")
+    ]
+    head = ("leg", "page, visit", "first paint ms", "shift", "requests", "KB sent", "")
+    return Table("Pages of the panel in Chromium", head, rows)
 
 
 def _starts(results: Results) -> Table:
@@ -168,6 +222,31 @@ def _beside_reads() -> Iterator[Floor]:
         )
 
 
+def _panel() -> Iterator[Floor]:
+    at, beside = ("k-1m-idle",), ("k-1m-busy",)
+    where = f"with a million logs, beside {PACE} updates/s"
+    yield Floor(f"the queue {where}: p50 under 30 ms", "queue: p50", beside, lambda ms: ms < 30)
+    for what, most in (("p50", 30), ("p99", 100)):
+        asked = f"all queues {where}: {what} under {most} ms"
+        yield Floor(asked, f"all queues: {what}", beside, partial(gt, most))
+    asked = f"100,000 open page as fast as {FEW_OPEN}: at most 1.5 of the time"
+    yield Floor(asked, f"queue: p50_of_{FEW_OPEN} open", at, lambda r: r <= 1.5)
+    for page in paging.NAMES:
+        asked = f"{page}: under 50 KB, as it is sent"
+        yield Floor(asked, f"{page}: packed", at, partial(gt, 50_000))
+    for page in painting.PAGES:
+        for what, said, most in (
+            ("paint", "first paint under 300 ms", 300),
+            ("shift", "no layout shift", 0),
+            ("requests", "10 requests at most", 10),
+            ("bytes", "under 50 KB sent", 50_000),
+        ):
+            first = f"{page} on the first visit: {said}"
+            yield Floor(
+                first, f"{page} first: {what}", ("k-10k-paint", "k-1m-paint"), partial(ge, most)
+            )
+
+
 FLOORS: Final = (
     Floor("1 item: at least 0.25 of bare HTTP", "rate_of_a", _ONE_ITEM, lambda r: r >= 0.25),
     Floor("1 item: above bare SQLite, 1 a commit", "rate_of_b1", _ONE_ITEM, lambda r: r > 1),
@@ -194,6 +273,7 @@ FLOORS: Final = (
     *_beside_reads(),
     Floor("a page of 10,000 revisions: p99 under 50 ms", "p99", ("j-history",), lambda ms: ms < 50),
     Floor("undo of 1,000 items: p50 under 1 s", "p50", ("j-undo",), lambda ms: ms < 1000),
+    *_panel(),
     Floor("first answer within 0.8 s", "start", ("h",), lambda s: s <= 0.8),
     Floor("idle memory under 100 MB", "megabytes", ("h",), lambda mb: mb < 100),
 )

@@ -5,10 +5,10 @@ The legs take turns, each figure is the median of its rounds, and each turn gets
 same database. Writes results.json and results.md too. Exit 1: a call was not answered with Success,
 was not written, or a read was answered wrongly; to be slow is no failure.
 
-All of it takes some 35 minutes, of which the databases of a million and of 10 million logs take 25;
+All of it takes some 45 minutes, of which the databases of a million and of 10 million logs take 25;
 `--most 100000` leaves them out. Legs: a bare HTTP, b bare SQLite, c calls of one item, d of 500,
 e reads beside updates, f the peer, g growth (c and e with each size), h start and memory, i calls
-with an Idempotency-Key, j history and undo.
+with an Idempotency-Key, j history and undo, k the pages of the panel.
 """
 
 import argparse

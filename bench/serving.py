@@ -118,19 +118,33 @@ class Server:
 
         kind: of reading.KINDS. pace: reads a second of all readers; 0: they do not pause.
         """
-        command = [sys.executable, str(HERE / "reading.py"), kind]
+        command = [str(HERE / "reading.py"), kind]
         command += [str(n) for n in (self.port, updates.logs, seconds, pace / READERS)]
+        load, seen = self.load_beside(seconds, updates, [command] * READERS)
+        reads = Reads()
+        for one in seen:
+            reads.add(Reads(**one))
+        return load, reads
+
+    def load_beside(
+        self, seconds: int, updates: Updates, programs: list[list[str]]
+    ) -> tuple[Load, list[Any]]:
+        """
+        Send UpdateCustomerLog while programs of ours ask, each with a seed as its last argument.
+
+        What each of them says in the end is JSON.
+        """
         with ExitStack() as stack:
             readers = [
                 stack.enter_context(
                     subprocess.Popen(
-                        [*command, f"{time.monotonic_ns()} {number}"],
+                        [sys.executable, *program, f"{time.monotonic_ns()} {number}"],
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         text=True,
                     )
                 )
-                for number in range(READERS)
+                for number, program in enumerate(programs)
             ]
             for reader in readers:
                 assert reader.stdout, "it is a pipe"
@@ -138,10 +152,7 @@ class Server:
             for reader in readers:
                 print("go", file=reader.stdin, flush=True)
             load = self.load(seconds, updates)
-            reads = Reads()
-            for reader in readers:
-                reads.add(Reads(**json.loads(reader.communicate()[0])))
-        return load, reads
+            return load, [json.loads(reader.communicate()[0]) for reader in readers]
 
     def megabytes(self) -> float:
         """The memory that it holds (RSS)."""

@@ -139,6 +139,66 @@ def test_history_is_read_and_a_call_undone_as_they_should(
     assert all(one["p50"] > 0 for one in figures.values())
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_pages_of_the_panel_are_asked_for_and_looked_at(
+    bench: Any, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, beside: bool
+) -> None:
+    legs, paging, seeding = bench("legs"), bench("paging"), bench("seeding")
+    monkeypatch.setattr(seeding, "_MADE", MADE)
+
+    ours = legs.Bench(tmp_path, made.parent, 1)
+    figures = ours.pages(MADE, legs.FEW_OPEN, beside=beside)
+
+    assert ours.faults == []
+    assert figures["all queues: p50"] > 0
+    assert ("rate" in figures) is beside
+    if not beside:  # it takes its time
+        assert all(
+            figures[f"{name}: raw"] >= figures[f"{name}: packed"] > 0 for name in paging.NAMES
+        )
+
+
+def test_a_page_that_is_none_is_a_fault(bench: Any, made: Path, tmp_path: Path) -> None:
+    paging, serving = bench("paging"), bench("serving")
+    path = tmp_path / "served.db"
+    path.write_bytes(made.read_bytes())
+    with serving.serve(path) as server:
+        seen = paging.ask(server.port, "no session", MADE, 0.1, 0, Random(1))
+
+    assert seen.faults == sum(map(len, seen.took.values())) > 0
+    assert "was answered 303" in seen.wrong
+
+
+def test_staff_find_as_many_open_logs_as_they_are_left(
+    bench: Any, made: Path, tmp_path: Path
+) -> None:
+    staffing = bench("staffing")
+    path = tmp_path / "shop.db"
+    path.write_bytes(made.read_bytes())
+
+    staffing.let_in(path, 120)
+
+    open_logs = "SELECT count(*) FROM customer_log WHERE status <> 'Completed'"
+    assert ask(path, open_logs) == [(120,)]
+    assert ask(path, f"{open_logs} AND allocated_to IS NULL")[0][0] > 0
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_browser_tells_when_it_paints_and_what_it_asks_for(
+    bench: Any, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    legs, painting, seeding = bench("legs"), bench("painting"), bench("seeding")
+    monkeypatch.setattr(painting, "_VISITS", 1)
+    monkeypatch.setattr(seeding, "_MADE", MADE)
+
+    figures = legs.Bench(tmp_path, made.parent, 1).painted(MADE, 120)
+
+    for page in painting.PAGES:
+        assert figures[f"{page} first: paint"] > 0
+        assert (figures[f"{page} first: requests"], figures[f"{page} again: requests"]) == (3, 1)
+        assert figures[f"{page} first: bytes"] > figures[f"{page} again: bytes"] > 0
+
+
 def test_one_leg_can_be_chosen_or_all_that_begin_alike(bench: Any) -> None:
     run = bench("run")
 
@@ -146,7 +206,7 @@ def test_one_leg_can_be_chosen_or_all_that_begin_alike(bench: Any) -> None:
         return [leg for leg in run.LEGS if run.is_wanted(leg, list(wanted))]
 
     assert chosen("c-json") == ["c-json"]
-    assert chosen("c") == ["c-json", "c-xml", "c-json-1m", "c-json-10m"]
+    assert chosen("c") == ["c-json", "c-xml", "c-json-1m", "c-json-1m-plain", "c-json-10m"]
     assert chosen("j-undo", "h") == ["j-undo", "h"]
     assert chosen("e-search-1m") == ["e-search-1m-paced", "e-search-1m-full"]
     assert set(chosen("g")) > {"c-json", "c-json-10m", "e-status-1m-full"}

@@ -609,6 +609,42 @@ def test_a_page_is_read_in_the_order_of_the_index(
         assert DUE in plan or "USING PRIMARY KEY (site=? AND log_id=?)" in plan
 
 
+@pytest.mark.parametrize("order", [Order.OLDEST, Order.NEWEST])
+@pytest.mark.parametrize("tab", [Tab.OVERDUE, Tab.TODAY, Tab.UPCOMING])
+@pytest.mark.parametrize("back", [False, True])
+def test_a_page_far_in_takes_no_more_work_than_the_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tab: Tab, order: Order, *, back: bool
+) -> None:
+    monkeypatch.setattr(followups, "PAGE", 5)
+    day = {Tab.OVERDUE: "2026-11-20", Tab.TODAY: "2026-11-23", Tab.UPCOMING: "2026-11-26"}[tab]
+    begin = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=SYDNEY)
+    # All within the tab, on days and at instants, so that either end is far from the other.
+    times = [begin + timedelta(minutes=n) for n in range(1_200)]
+    shop.add(*({"date_required_follow_up": at} for at in times))
+    queue = Queue(tab, order)
+    ends = [Cursor(1, int(times[at].timestamp())) for at in (20, -20)]
+
+    def steps(cursor: Cursor) -> int:
+        """Steps of SQLite's machine: a measure that no other process disturbs."""
+        taken = 0
+
+        def count() -> None:
+            nonlocal taken
+            taken += 1
+
+        with shop.store.begin() as connection:
+            driver: Any = connection.connection.driver_connection
+            reading = Reading(queue, shop.site, NOW, lambda one: connection.execute(one).fetchall())
+            reading.page(cursor, back=back)
+            driver.set_progress_handler(count, 10)
+            reading.page(cursor, back=back)
+            driver.set_progress_handler(None, 0)
+        return taken
+
+    few, many = sorted(map(steps, ends))
+    assert many < few * 1.5
+
+
 @pytest.mark.parametrize("filters", [{}, FILTERED])
 def test_counts_read_the_index_alone(
     full: tuple[Shop, list[CustomerLog]], filters: dict[str, Any]

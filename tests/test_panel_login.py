@@ -826,6 +826,19 @@ def test_pages_bring_a_strict_policy_and_nothing_inline(shared: Neto) -> None:
     assert "form-action 'none'" in shared.http.get("/docs/api").headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("name", ["panel.css", "panel.js"])
+def test_static_files_are_packed_for_those_who_can_unpack_them(shared: Neto, name: str) -> None:
+    plain = shared.http.get(f"/static/{name}", headers={"Accept-Encoding": "identity"})
+    packed = shared.http.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"})
+
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    assert packed.content == plain.content  # httpx unpacks it
+    for answer in (plain, packed):
+        assert answer.headers["vary"] == "accept-encoding"
+
+
 def test_static_files_are_kept_by_browsers_until_they_change(shared: Neto) -> None:
     found = re.findall(r'(?:href|src)="(/static/[^"]+)"', shared.http.get("/login").text)
     assert len(found) == 2

@@ -372,12 +372,20 @@ class Reading:
         days = [*self._met, *self._among()]
         instants = [*self._met, *self._among(), _log.follow_up_day.is_(None)]
         tomorrow = self._today + timedelta(days=1)
-        if tab in (Tab.TODAY, Tab.UPCOMING):
-            first = self._today if tab is Tab.TODAY else tomorrow
+        first = {Tab.TODAY: self._today, Tab.UPCOMING: tomorrow}.get(tab)
+        end = {Tab.OVERDUE: self._today, Tab.TODAY: tomorrow}.get(tab)
+        falls = self._falls(back=back)
+        if cursor is not None and not isinstance(cursor.value, str | None):
+            # Of two bounds on one side SQLite begins at the wider, so it is told the nearer alone.
+            day = self._day(cursor.value) if isinstance(cursor.value, int) else cursor.value
+            if falls and end is not None:
+                end, cursor = (None, cursor) if day < end else (end, None)
+            elif not falls and first is not None:
+                first, cursor = (None, cursor) if day >= first else (first, None)
+        if first is not None:
             days.append(_log.follow_up_day >= first.isoformat())
             instants.append(_log.follow_up_at >= self._start(first))
-        if tab in (Tab.OVERDUE, Tab.TODAY):
-            end = self._today if tab is Tab.OVERDUE else tomorrow
+        if end is not None:
             days.append(_log.follow_up_day < end.isoformat())
             instants.append(_log.follow_up_at < self._start(end))
         parts = [days, instants]
@@ -387,7 +395,7 @@ class Reading:
             return parts
         if self._queue.order is Order.CUSTOMER:
             return [[*part, _beyond_name(cursor, back=back)] for part in parts]
-        beyond = self._beyond(cursor, falls=self._falls(back=back))
+        beyond = self._beyond(cursor, falls=falls)
         return [[*part, one] for part, one in zip(parts, beyond, strict=False)]
 
     def _beyond(self, cursor: Cursor, *, falls: bool) -> tuple[_Condition, ...]:

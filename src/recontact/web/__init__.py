@@ -19,7 +19,7 @@ from recontact.web import (
     staff,
     undoing,
 )
-from recontact.web.panel import REQUEST_ID, STATIC, Panel, panel_of, static_file
+from recontact.web.panel import REQUEST_ID, STATIC, Panel, packed_file, panel_of, static_file
 from recontact.web.sessions import open_page, page
 
 __all__ = ["REQUEST_ID", "Panel", "not_found", "routes"]
@@ -76,9 +76,12 @@ async def static(request: Request) -> Response:
     body, version = static_file(name)
     is_this = request.query_params.get("v") == version
     headers = {
-        "etag": f'"{version}"',
+        "etag": f'W/"{version}"',  # weak: it is the same, packed or not
+        "vary": "accept-encoding",
         "cache-control": "public, max-age=31536000, immutable" if is_this else "no-cache",
     }
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["content-encoding"] = packed_file(name), "gzip"
     return Response(body, media_type=STATIC[name], headers=headers)

@@ -130,7 +130,8 @@ async def _show(
     form = form or Form()
     now = panel.now
     today = words.today_in(now, person.site.zone)
-    rows = [_row(entry, asked, now, person) for entry in seen.page.entries]
+    came = quote(asked.here.address, "/?=:,")
+    rows = [_row(entry, asked, came, now, person) for entry in seen.page.entries]
     chosen = {row.log_id for row in rows} if asked.is_all else _numbers(form.all("log"))
     return panel.render(
         request,
@@ -179,7 +180,7 @@ def _see(view: View, asked: Asked, person: Person) -> Seen:
     )
 
 
-def _row(entry: Entry, asked: Asked, now: datetime, person: Person) -> Row:
+def _row(entry: Entry, asked: Asked, came: str, now: datetime, person: Person) -> Row:
     log, zone = entry.log, person.site.zone
     if asked.tab is Tab.COMPLETED:
         due = words.Due(words.moment(log.date_updated, now, zone), "", is_late=False)
@@ -189,7 +190,6 @@ def _row(entry: Entry, asked: Asked, now: datetime, person: Person) -> Row:
         due = words.due(value, now, zone)
         exact = "" if value is None else words.exact(value)
     last = log.last_contacted
-    came = quote(asked.here.address, "/?=:,")
     return Row(
         log.log_id,
         log.revision,
