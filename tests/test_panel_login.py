@@ -3,7 +3,9 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from html import unescape
+from os import urandom
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -33,15 +35,20 @@ from recontact.addresses import Networks
 from recontact.messages import RefusedError
 from recontact.store import keys, staff
 from recontact.store.staff import Passwords
+from recontact.web.forms import STRANGERS_LIMIT, Form
 from recontact.web.panel import panel_of, person_of
 from recontact.web.sessions import page as page_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+    from sqlalchemy import Connection
 
 NEW_PASSWORD = "another horse battery"
 HOSTILE = "<img src=x onerror=alert(1)>&amp;'\"{{7*7}}</title>"
 WRONG = "The username or the password is not right."
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+NOTED = Form((("notes", "x"),)).pack()
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
 def log_in(
@@ -192,7 +199,7 @@ def test_logins_are_slowed_by_name_and_by_address(serve: Callable[..., Any]) -> 
             with panel_client(neto) as client:
                 return client.post(
                     "/login",
-                    data={"username": username, "password": password, "kept": "notes=x"},
+                    data={"username": username, "password": password, "kept": NOTED},
                     headers={"X-Forwarded-For": address},
                 )
 
@@ -203,7 +210,7 @@ def test_logins_are_slowed_by_name_and_by_address(serve: Callable[..., Any]) -> 
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["retry-after"]) <= 6
         assert f"Try again in {refused.headers['retry-after']} s." in refused.text
-        assert fields_of(refused)["kept"] == "notes=x"
+        assert fields_of(refused)["kept"] == NOTED
         assert "set-cookie" not in refused.headers
         # Nobody else is kept out: neither another name, nor ana from elsewhere.
         assert tried("ben", PASSWORD, one).status_code == 303
@@ -212,7 +219,28 @@ def test_logins_are_slowed_by_name_and_by_address(serve: Callable[..., Any]) -> 
         codes = [tried(f"name {n}", "wrong", "2001:db8::1").status_code for n in range(20)]
         assert codes == [401] * 20
         # All addresses that one client has count as one.
-        assert tried("ben", PASSWORD, "2001:db8::2").status_code == 429
+        too_many = tried("ben", PASSWORD, "2001:db8::2")
+        assert too_many.status_code == 429
+        assert fields_of(too_many)["kept"] == NOTED
+
+
+def test_large_forms_of_strangers_are_not_read_for_long(neto: Neto) -> None:
+    unread = f"/note {'x' * 200_000}"
+    with panel_client(neto) as client:
+        codes = [client.post("/login", data={"username": f"{n}"}).status_code for n in range(20)]
+        assert codes == [401] * 20
+        assert fields_of(client.post("/login", data={"then": "/keys"}))["then"] == "/keys"
+        login = client.post("/login", data={"username": "ana", "then": unread})
+        assert login.status_code == 429
+        assert "Go back, wait 3 s, and send it again" in login.text
+
+        codes = [client.post("/keys", data={"username": "x"}).status_code for _ in range(60)]
+        assert codes == [401] * 60
+        key = client.post("/keys", data={"username": "x"})
+        assert key.status_code == 429
+        for refused in (login, key):
+            assert refused.headers["connection"] == "close"
+            assert int(refused.headers["retry-after"]) > 0
 
 
 class HeldPasswords(Passwords):
@@ -487,6 +515,8 @@ def test_a_password_is_changed_and_other_sessions_end(neto: Neto) -> None:
             refused = change(*wrong)
             assert refused.status_code == 422
             assert said in refused.text
+        failed = ("ana", "Error", 422, 0, "panel")  # written behind
+        neto.wait_for(lambda: journal(neto, "ChangePassword") == [failed])
         assert is_signed_in(neto, other)
         before = client.cookies["recontact"]
 
@@ -500,7 +530,7 @@ def test_a_password_is_changed_and_other_sessions_end(neto: Neto) -> None:
     assert not is_signed_in(neto, other)
     assert log_in(neto).status_code == 401
     assert log_in(neto, password=NEW_PASSWORD).status_code == 303
-    assert journal(neto, "ChangePassword") == [("ana", "Success", 303, 0, "panel")]
+    assert journal(neto, "ChangePassword") == [failed, ("ana", "Success", 303, 0, "panel")]
 
 
 def test_the_old_password_cannot_be_guessed_in_a_session(neto: Neto) -> None:
@@ -543,11 +573,20 @@ def test_a_logout_ends_the_session_and_the_cookie(neto: Neto) -> None:
 
 
 @pytest.fixture
-def with_pages(monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any]) -> Iterator[Neto]:
+def came() -> threading.Event:
+    """Set when the headers of a form are there."""
+    return threading.Event()
+
+
+@pytest.fixture
+def with_pages(
+    monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any], came: threading.Event
+) -> Iterator[Neto]:
     """A server with pages that test what all pages have in common."""
 
     async def note(request: Request) -> Response:
         panel = panel_of(request)
+        came.set()
         if request.method == "POST":
             form = await panel.form(request)
             log_id = int(form.get("log") or 0)
@@ -632,7 +671,7 @@ def test_a_form_that_met_an_ended_session_comes_back_after_the_login(
 def test_a_form_is_kept_for_a_quarter_of_an_hour(with_pages: Neto) -> None:
     add_staff(with_pages, "agent", "ana")
     with panel_client(with_pages) as client:
-        data = {"username": "ana", "password": PASSWORD, "then": "/note", "kept": "notes=x"}
+        data = {"username": "ana", "password": PASSWORD, "then": "/note", "kept": NOTED}
         client.post("/login", data=data)
         with_pages.clock.move(minutes=14)
         assert client.get("/note").text.endswith("x")
@@ -642,13 +681,114 @@ def test_a_form_is_kept_for_a_quarter_of_an_hour(with_pages: Neto) -> None:
 
 def test_a_form_of_the_largest_size_comes_through_a_login(with_pages: Neto) -> None:
     add_staff(with_pages, "agent", "ana")
-    body = b"notes=" + b"%26" * (2**20 // 3 - 10)
+    body = b"notes=" + b"%26" * (STRANGERS_LIMIT // 3 - 10)
     with panel_client(with_pages) as client:
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        asked = client.post("/note", content=body, headers=form)
+        asked = client.post("/note", content=body, headers=FORM)
         data = fields_of(asked) | {"username": "ana", "password": PASSWORD}
         assert client.post("/login", data=data).headers["location"] == "/note"
-        assert client.get("/note").text.count("&") == 2**20 // 3 - 10
+        assert client.get("/note").text.count("&") == STRANGERS_LIMIT // 3 - 10
+
+
+def test_a_form_that_is_too_large_to_be_kept_is_said_to_be(with_pages: Neto) -> None:
+    large = b"notes=" + b"x" * STRANGERS_LIMIT
+    unpackable = b"notes=" + urandom(STRANGERS_LIMIT // 2 - 10).hex().encode()
+    with panel_client(with_pages) as client:
+        for body in (large, unpackable):
+            asked = client.post("/note", content=body, headers=FORM)
+            assert asked.status_code == 413
+            assert "a form of more than 256 KiB is not kept" in asked.text
+
+
+@pytest.mark.parametrize(
+    "kept", ["x", "notes=x", "é", NOTED[:-8], Form((("a", ""),) * 2_001).pack()]
+)
+def test_what_no_login_page_kept_is_passed_over(with_pages: Neto, kept: str) -> None:
+    add_staff(with_pages, "agent", "ana")
+    with panel_client(with_pages) as client:
+        data = {"username": "ana", "password": PASSWORD, "then": "/note", "kept": kept}
+        assert client.post("/login", data=data).status_code == 303
+        assert client.get("/note").text.endswith("empty")
+    assert rows(with_pages, "SELECT kept, kept_path FROM session") == [(None, None)]
+
+
+def test_an_ended_session_and_a_referer_that_is_no_address(with_pages: Neto) -> None:
+    with panel_client(with_pages) as client:
+        asked = client.post("/note/do", data={"notes": "x"}, headers={"Referer": "http://["})
+    assert asked.status_code == 401
+    assert fields_of(asked)["then"] == "/"
+
+
+# -- forms that are long under way --------------------------------------------------------------
+
+
+def revoked(connection: "Connection", ana: staff.Staff) -> None:
+    staff.revoke(connection, ana, NOW)
+
+
+def demoted(connection: "Connection", ana: staff.Staff) -> None:
+    staff.set_role(connection, ana, "viewer")
+
+
+def promoted(connection: "Connection", ana: staff.Staff) -> None:
+    staff.set_role(connection, ana, "admin")
+
+
+def logged_out(connection: "Connection", ana: staff.Staff) -> None:
+    staff.sign_out_everywhere(connection, ana)
+
+
+@pytest.mark.parametrize(
+    ("change", "http_status", "told"),
+    [
+        (revoked, 401, "Your session ended. What you filled in is kept"),
+        (logged_out, 401, "Your session ended. What you filled in is kept"),
+        (demoted, 403, "You have the role viewer now. Nothing was done"),
+        (promoted, 403, "You have the role admin now. Nothing was done"),
+    ],
+)
+def test_a_form_is_taken_only_from_who_may_send_it_when_all_of_it_is_there(
+    with_pages: Neto,
+    came: threading.Event,
+    change: Callable[..., None],
+    http_status: int,
+    told: str,
+) -> None:
+    neto = with_pages
+    (log_id,) = neto.add({"Notes": "before"})
+
+    def body() -> Iterator[bytes]:
+        yield f"log={log_id}&".encode()
+        assert came.wait(20)
+        ana = add_staff(neto, "agent", "ana")
+        with neto.store.begin() as connection:
+            change(connection, ana)
+        yield b"notes=after"
+
+    with panel_client(neto, new_session(neto, "agent", "ana")) as client:
+        answer = client.post("/note", content=body(), headers=FORM)
+
+    assert (answer.status_code, told in answer.text) == (http_status, True)
+    assert ("Log out" in answer.text) is (http_status == 403)
+    assert neto.log(log_id)["Notes"] == "before"
+
+
+def test_who_is_revoked_while_a_password_is_hashed_lets_nobody_in(
+    serve: Callable[..., Any],
+) -> None:
+    class Held(Passwords):
+        def hash(self, password: str) -> str:
+            with neto.store.begin() as connection:
+                staff.revoke(connection, ana, NOW)
+            return super().hash(password)
+
+    with serve(passwords=Held(1, 8, 1)) as neto:
+        add_staff(neto, "admin", "zoe")
+        ana = add_staff(neto, "admin", "ana")
+        with panel_client(neto, new_session(neto, "admin", "ana")) as client:
+            new = {"username": "mallory", "role": "admin", "password": PASSWORD}
+            assert client.post("/staff", data=new).status_code == 401
+        assert rows(neto, "SELECT username FROM staff ORDER BY 1") == [("ana",), ("zoe",)]
+        assert journal(neto, "CreateStaff") == []
 
 
 def test_a_write_is_the_apis_own_and_is_told_with_its_undo(with_pages: Neto) -> None:

@@ -673,7 +673,13 @@ def test_what_was_chosen_before_a_session_ended_is_still_chosen(shop: Shop, page
     page.get_by_text("You were logged out before this was done").wait_for()
     assert page.get_by_role("checkbox", name="Choose 2", exact=True).is_checked()
     assert not page.get_by_role("checkbox", name="Choose 1", exact=True).is_checked()
+    assert page.get_by_text("It is not saved yet").count() == 0
     assert shop.requests() == []
+    # It is said once.
+    shop.neto.wait_for(lambda: rows(shop.neto, "SELECT kept FROM session") == [(None,)])
+    page.reload()
+    page.get_by_role("checkbox", name="Choose 2", exact=True).wait_for()
+    assert page.get_by_text("You were logged out before this was done").count() == 0
 
 
 # -- views ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from conftest import QUICK, RECONTACT, clean_environ
 from sqlalchemy import Connection, select
 
 from recontact.model import Site
-from recontact.store import keys, open_store, staff, tables
+from recontact.store import keys, open_store, saved, staff, tables
 from recontact.store.staff import PASSWORDS, Role, Staff, StaffError
 from recontact.store.tables import to_seconds
 
@@ -153,9 +153,13 @@ def test_who_was_revoked_comes_back_with_another_password_as_who_they_were(
 ) -> None:
     ben = another(connection, site)
     token = sign_in(connection, ben)
+    for one in (ana, ben):
+        saved.save_view(connection, site.site, one.staff_id, saved.SavedView("mine", "/?who=me"))
     staff.revoke(connection, ben, NOW)
 
     assert staff.signed_in(connection, token, NOW) is None
+    assert saved.saved_views(connection, site.site, ben.staff_id) == []
+    assert len(saved.saved_views(connection, site.site, ana.staff_id)) == 1
     assert staff.named(connection, "ben") == []
     with pytest.raises(StaffError, match="'Ben'"):
         staff.find(connection, site, "Ben")

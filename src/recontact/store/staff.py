@@ -266,8 +266,15 @@ def set_password(connection: Connection, one: Staff, password: str) -> None:
 
 
 def revoke(connection: Connection, one: Staff, now: datetime) -> None:
-    """Let a person in no more, from now on. StaffError for the last admin."""
+    """
+    Let a person in no more, from now on. StaffError for the last admin.
+
+    The views that they saved go: whoever is let in under that name again need not be them.
+    """
     _keep_an_admin(connection, one)
+    connection.execute(
+        delete(tables.saved_view).where(tables.saved_view.c.staff_id == one.staff_id)
+    )
     _change(connection, one, revoked_at=to_seconds(now))
     sign_out_everywhere(connection, one)
 

@@ -30,7 +30,7 @@ _BOTH = ["GET", "POST"]
 def routes() -> list[Route]:
     """Every page of the panel; their app's `state.panel` is a Panel."""
     return [
-        Route("/", page(followups.queue), methods=["GET"]),
+        Route("/", page(followups.queue, shows_once=True), methods=["GET"]),
         Route("/", page(followups.act, "agent"), methods=["POST"]),
         Route("/many", page(followups.many, "agent"), methods=["GET"]),
         Route("/many", page(followups.do_many, "agent"), methods=["POST"]),

@@ -1,5 +1,7 @@
 """The forms of the panel: read up to a limit, and written down to be shown again."""
 
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +15,10 @@ FIELDS: Final = 2_000
 """Fields of one form."""
 FORM_LIMIT: Final = 1_048_576
 """Bytes of a form."""
+STRANGERS_LIMIT: Final = 262_144
+"""Bytes of a form that comes without a session: to read one as large takes some 15 ms."""
+PACKED_LIMIT: Final = 131_072
+"""Characters of a form that was packed, inside such a one."""
 SECRETS: Final = ("password", "again", "before")
 """Fields that hold passwords, in all forms of ours."""
 MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
@@ -67,6 +73,20 @@ class Form:
     def encode(self) -> str:
         """As it can be parsed again."""
         return urlencode(self.fields)
+
+    def pack(self) -> str:
+        """As another form can hold it in a field, however it comes back: short, and all ASCII."""
+        return urlsafe_b64encode(zlib.compress(self.encode().encode(), 1)).decode()
+
+    @classmethod
+    def unpack(cls, text: str) -> "Form | None":
+        """The form that was packed so; None: there is none."""
+        unpacking = zlib.decompressobj()
+        try:
+            whole = unpacking.decompress(urlsafe_b64decode(text), 4 * FORM_LIMIT)
+            return cls.parse(whole) if unpacking.eof else None
+        except (ValueError, zlib.error, FormError):
+            return None
 
 
 def number_in(text: str) -> int | None:

@@ -14,10 +14,12 @@ from recontact.store.keys import sites
 from recontact.store.staff import Role, Staff, StaffError
 from recontact.web.forms import Form
 from recontact.web.panel import Panel, address_of, panel_of, person_of, token_of
-from recontact.web.sessions import let_in, let_out, local, who
+from recontact.web.sessions import let_in, let_out, local, too_often, who
 
 _MOST: Final = 10
 """People of one name, on as many sites, whose passwords are compared with the one that came."""
+_SHORT: Final = 16_384
+"""Bytes of a login, and of a form that it keeps, that are read however many came before."""
 _WRONG: Final = "The username or the password is not right."
 
 
@@ -33,11 +35,13 @@ async def login(request: Request) -> Response:
             return RedirectResponse(then if local(then) else "/", 303)
         left = "You are logged out." if "out" in request.query_params else ""
         return await login_page(request, then=then, notice=left)
-    form = await panel.form(request, with_kept=True)
-    username, password = form.get("username").strip(), form.get("password")
     home = home_of(address_of(request))
-    wait = panel.tries_of_address.take(home) or panel.tries.take((home, fold(username[:200])))
-    if wait:
+    wait = panel.tries_of_address.take(home)
+    if wait and not _is_short(request):
+        return too_often(request, wait)
+    form = await panel.form(request)
+    username, password = form.get("username").strip(), form.get("password")
+    if wait := wait or panel.tries.take((home, fold(username[:200]))):
         text = f"That was tried too often. Try again in {wait} s."
         response = await _again(request, form, text, 429)
         response.headers["retry-after"] = str(wait)
@@ -56,6 +60,12 @@ async def login(request: Request) -> Response:
     return await _again(request, form, _WRONG, 401)
 
 
+def _is_short(request: Request) -> bool:
+    """Whether a form is read for somebody who is to wait, so that what it holds is there again."""
+    length = request.headers.get("content-length", "")
+    return length.isdecimal() and len(length) <= len(str(_SHORT)) and int(length) <= _SHORT
+
+
 def _right(panel: Panel, found: Sequence[Staff], password: str) -> list[Staff]:
     """Those whose password that is. A name that nobody has takes as long as another."""
     nobodys = panel.nobodys
@@ -66,7 +76,7 @@ def _right(panel: Panel, found: Sequence[Staff], password: str) -> list[Staff]:
 
 async def _sign_in(request: Request, form: Form, one: Staff, site: Site) -> Response:
     panel = panel_of(request)
-    then, kept = _then(form), form.get("kept")
+    then, kept = _then(form), Form.unpack(form.get("kept"))
     entry = panel.entry(request, "Login", site=site, who=one.username, http_status=303)
     before, now = token_of(request), panel.now
 
@@ -79,7 +89,7 @@ async def _sign_in(request: Request, form: Form, one: Staff, site: Site) -> Resp
             address=address_of(request),
             agent=request.headers.get("user-agent", ""),
             kept_path=then if kept else None,
-            kept=kept or None,
+            kept=kept.encode() if kept else None,
         )
         enter(connection, entry)
         return token
@@ -88,7 +98,9 @@ async def _sign_in(request: Request, form: Form, one: Staff, site: Site) -> Resp
         token = await panel.store.administer(begin)
     except StaffError as error:
         return await _again(request, form, str(error), 401)
-    text = "This is what you had filled in. It is not saved yet." if kept else ""
+    # The queue says itself what to do with what was chosen there.
+    is_shown = kept and then.partition("?")[0] != "/"
+    text = "This is what you had filled in. It is not saved yet." if is_shown else ""
     response = panel.redirect(request, then, text, token=token)
     let_in(request, response, token)
     return response
@@ -144,8 +156,8 @@ async def login_page(
     """
     The page to log in on, which leads on to `then`.
 
-    kept: a form that was filled in there. shops: to choose from, where several have such a person.
-    shop: the one that is chosen, by name or number.
+    kept: a form that was filled in there, packed. shops: to choose from, where several have such a
+    person. shop: the one that is chosen, by name or number.
     """
     panel = panel_of(request)
     known = await panel.store.look(sites)
@@ -280,6 +292,7 @@ async def _change_password(request: Request, form: Form) -> Response:
         return await _account_page(request, 422, "The two new passwords are not the same.")
     one = await panel.store.look(lambda c: staff.find(c, person.site, person.username))
     if not await panel.aside(lambda: panel.passwords.matches(before, one.password)):
+        panel.store.note(panel.entry(request, "ChangePassword", http_status=422, ack="Error"))
         return await _account_page(request, 422, "The password that you have now is another.")
     now = panel.now
 

@@ -25,10 +25,10 @@ from recontact.fields import Shape, with_notes_limit
 from recontact.limits import Meter, Rate
 from recontact.messages import Format, RefusedError, Reply
 from recontact.model import Dialect, JournalEntry, Key, Site, packed
-from recontact.store import Connection, JournalLimits, Store, View
+from recontact.store import Connection, JournalLimits, Store, View, staff
 from recontact.store.journal import enter
-from recontact.store.staff import Passwords, Role
-from recontact.web.forms import FORM_LIMIT, Form, read_form
+from recontact.store.staff import Passwords, Role, SignedIn
+from recontact.web.forms import FORM_LIMIT, STRANGERS_LIMIT, Form, read_form
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -82,6 +82,18 @@ class Person:
     def may(self, needed: str) -> bool:
         """Whether they have that role, or one above it."""
         return self.role.may(needed)
+
+
+class SessionChangedError(Exception):
+    """
+    A session ended, or its person has another role, while what they sent was on its way.
+
+    signed: whose session it is now; None: nobody's. Nothing was done.
+    """
+
+    def __init__(self, signed: SignedIn | None) -> None:
+        super().__init__("a session changed during a request")
+        self.signed = signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +165,11 @@ class Panel:
         # By name from one address, and from one address: nobody locks others out.
         self.tries = Meter(Rate(10, "minute"), clock.elapsed)
         self.tries_of_address = Meter(Rate(20, "minute"), clock.elapsed)
+        self.forms_of_strangers = Meter(Rate(60, "minute"), clock.elapsed)
         self._new_request_id = new_request_id
         self._notes_limit = notes_limit
         self._forms = Bodies(FORM_LIMIT, 32 * FORM_LIMIT)
-        # A form that was kept is written down once more inside the one of the login.
-        self._kept_forms = Bodies(4 * FORM_LIMIT, 32 * FORM_LIMIT)
+        self._strangers_forms = Bodies(STRANGERS_LIMIT, 32 * STRANGERS_LIMIT)
         self._hashing: ThreadPoolExecutor | None = None
         self._to_hash = 0
 
@@ -173,10 +185,24 @@ class Panel:
 
     # -- reading and writing -------------------------------------------------------------------
 
-    async def form(self, request: Request, *, with_kept: bool = False) -> Form:
-        """The form in a request's body; with_kept: it may hold another one."""
-        bodies = self._kept_forms if with_kept else self._forms
-        return await read_form(request, bodies, id_of(request))
+    async def form(self, request: Request) -> Form:
+        """
+        The form in a request's body, which is at request.state.form too then.
+
+        Its sender chose how long it took to come, so a session that it came in is looked at once
+        more: raises SessionChangedError. Without a session it has a lower limit.
+        """
+        is_signed_in = getattr(request.state, "person", None) is not None
+        bodies = self._forms if is_signed_in else self._strangers_forms
+        request.state.form = form = await read_form(request, bodies, id_of(request))
+        if is_signed_in:
+            await self.store.look(lambda connection: self._check_session(connection, request))
+        return form
+
+    def _check_session(self, connection: Connection, request: Request) -> None:
+        signed = staff.signed_in(connection, token_of(request), self.now)
+        if signed is None or signed.staff.role is not person_of(request).role:
+            raise SessionChangedError(signed)
 
     async def view(self, person: Person, read: Callable[[View], T]) -> T:
         """Give `read` one snapshot of the person's site, in a thread."""
@@ -236,11 +262,13 @@ class Panel:
         """
         Change sites, keys or staff, and enter that in the journal in the same transaction.
 
-        asked: what was asked for, without secrets. What `change` raises undoes it all.
+        asked: what was asked for, without secrets. What `change` raises undoes it all. Raises
+        SessionChangedError.
         """
         entry = self.entry(request, action, asked, http_status=303)
 
         def run(connection: Connection) -> T:
+            self._check_session(connection, request)
             result = change(connection)
             enter(connection, entry)
             return result

@@ -14,15 +14,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
+from recontact.addresses import home_of
 from recontact.body import ClientGoneError
 from recontact.messages import RefusedError
 from recontact.store import staff
 from recontact.store.staff import KEPT_FOR, SignedIn
-from recontact.web.forms import SECRETS, Form, FormError
+from recontact.web.forms import PACKED_LIMIT, SECRETS, STRANGERS_LIMIT, Form, FormError
 from recontact.web.panel import (
     COOKIE,
     Panel,
     Person,
+    SessionChangedError,
+    address_of,
     id_of,
     is_secure,
     panel_of,
@@ -41,13 +44,14 @@ _GET: Final = ("GET", "HEAD")
 _LOCAL: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 
-def page(handler: Handler, role: str = "viewer") -> Handler:
+def page(handler: Handler, role: str = "viewer", *, shows_once: bool = False) -> Handler:
     """
     A page for those who are signed in and have at least that role: `person_of(request)`.
 
     request.state.kept: a Form that was filled in here before the person had to log in again, for
-    the page to be shown with; else None. Others are asked to log in, or told that it takes another
-    role.
+    the page to be shown with until a form is sent, or once if shows_once; else None. Others are
+    asked to log in, or told that it takes another role; also those whose session ended, or whose
+    role changed, while their form was on its way.
     """
 
     @wraps(handler)
@@ -66,10 +70,15 @@ def page(handler: Handler, role: str = "viewer") -> Handler:
                 f"You have the role {one.role}. An admin of your shop can change that under Staff.",
             )
         request.state.kept = _kept(request, signed, panel)
-        response = await handler(request)
-        is_sent = request.method not in _GET and session.kept is not None
-        if is_sent or panel.now - session.seen_at >= SEEN_EVERY:
-            response.background = BackgroundTask(_note_seen, panel, session.digest, is_sent)
+        try:
+            response = await handler(request)
+        except SessionChangedError as error:
+            return await _changed(request, error.signed)
+        is_over = session.kept is not None and (
+            request.method not in _GET or (shows_once and request.state.kept is not None)
+        )
+        if is_over or panel.now - session.seen_at >= SEEN_EVERY:
+            response.background = BackgroundTask(_note_seen, panel, session.digest, is_over)
         return response
 
     return open_page(run)
@@ -140,6 +149,15 @@ async def who(request: Request) -> SignedIn | None:
     return await panel.store.look(lambda connection: staff.signed_in(connection, token, now))
 
 
+async def _changed(request: Request, signed: SignedIn | None) -> Response:
+    if signed is None:
+        request.state.person = None
+        return await ask_to_log_in(request)
+    role = signed.staff.role
+    sentence = f"You have the role {role} now. Nothing was done: go back, and send it again."
+    return panel_of(request).problem(request, 403, "Your role was changed meanwhile", sentence)
+
+
 async def ask_to_log_in(request: Request) -> Response:
     """The way to the login, and back; of a form that was sent, with what was filled in."""
     from recontact.web.login import login_page
@@ -148,13 +166,48 @@ async def ask_to_log_in(request: Request) -> Response:
     if request.method in _GET:
         path = path_of(request)
         return RedirectResponse("/login" if path == "/" else f"/login?next={quote(path, '/')}", 303)
-    form = await panel.form(request)
-    return await login_page(request, 401, then=_shows(request), kept=form.without(SECRETS).encode())
+    form = getattr(request.state, "form", None)
+    if form is None:
+        if wait := panel.forms_of_strangers.take(home_of(address_of(request))):
+            return too_often(request, wait)
+        try:
+            form = await panel.form(request)
+        except RefusedError as refusal:
+            if refusal.http_status != 413:
+                raise
+            return _too_long(request)
+    kept = form.without(SECRETS).pack()
+    if len(kept) > PACKED_LIMIT:
+        return _too_long(request)
+    return await login_page(request, 401, then=_shows(request), kept=kept)
+
+
+def too_often(request: Request, wait: int) -> Response:
+    """What is said to an address that sends more forms without a session than are read."""
+    sentence = f"Go back, wait {wait} s, and send it again. Nothing was done."
+    response = panel_of(request).problem(request, 429, "That was tried too often", sentence)
+    response.headers["retry-after"] = str(wait)
+    return _unread(response)
+
+
+def _too_long(request: Request) -> Response:
+    return _unread(
+        panel_of(request).problem(
+            request,
+            413,
+            "You were logged out before this was done",
+            f"Nothing was done, and a form of more than {STRANGERS_LIMIT // 1024} KiB is not kept "
+            "until you are back: go back, copy what you wrote, log in, and put it in again.",
+        )
+    )
 
 
 def _shows(request: Request) -> str:
     """The page that shows the form which was sent here: this one, or the one it was on."""
-    referer = urlsplit(request.headers.get("referer", ""))
+    try:
+        referer = urlsplit(request.headers.get("referer", ""))
+    except ValueError:  # anybody can write anything there
+        referer = urlsplit("")
     before = referer.path + (f"?{referer.query}" if referer.query else "")
     for path in (path_of(request), before):
         if local(path) and _has_page(request, path.partition("?")[0]):
@@ -191,11 +244,11 @@ def _kept(request: Request, signed: SignedIn, panel: Panel) -> Form | None:
     return Form.parse(session.kept)
 
 
-async def _note_seen(panel: Panel, digest: bytes, is_sent: bool) -> None:
+async def _note_seen(panel: Panel, digest: bytes, forget: bool) -> None:
     now = panel.now
     try:
         await panel.store.administer(
-            lambda connection: staff.seen(connection, digest, now, forget=is_sent)
+            lambda connection: staff.seen(connection, digest, now, forget=forget)
         )
     except Exception as error:  # whatever it is, the page was answered
         facts = {"why": str(error)}
