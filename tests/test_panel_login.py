@@ -772,6 +772,22 @@ def test_a_form_is_taken_only_from_who_may_send_it_when_all_of_it_is_there(
     assert neto.log(log_id)["Notes"] == "before"
 
 
+def test_a_password_that_an_admin_sets_meanwhile_is_the_last(serve: Callable[..., Any]) -> None:
+    class Held(Passwords):
+        def hash(self, password: str) -> str:
+            with neto.store.begin() as connection:
+                staff.set_password(connection, ana, super().hash("the admin's own choice"))
+            return super().hash(password)
+
+    with serve(passwords=Held(1, 8, 1)) as neto:
+        ana = add_staff(neto, "agent", "ana")
+        with panel_client(neto, new_session(neto, "agent", "ana")) as client:
+            mine = {"before": PASSWORD, "password": NEW_PASSWORD, "again": NEW_PASSWORD}
+            assert client.post("/account", data=mine | {"do": "password"}).status_code == 401
+        assert log_in(neto, password=NEW_PASSWORD).status_code == 401
+        assert log_in(neto, password="the admin's own choice").status_code == 303
+
+
 def test_who_is_revoked_while_a_password_is_hashed_lets_nobody_in(
     serve: Callable[..., Any],
 ) -> None:
