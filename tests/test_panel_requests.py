@@ -344,12 +344,16 @@ def test_a_request_is_undone_with_what_changed_since_left_and_told(
     assert answer.headers["location"].startswith("/undo?request=")
     again = undo_of(admin, answer)
     page = admin.get(answer.headers["location"])
-    assert "Changed nothing: all that can go back is as it was before." in page.text
+    assert "Undone changed Notes of 1 log to a Left as it is" in text_of(page)
     assert "Café 2 Status key 1 set it to Recontacting" in text_of(page)
     assert said(admin, answer) == (
         "Undone: changed Notes of 1 log to a. 1 change stayed: below is why."
     )
     assert (neto.log(one)["Notes"], neto.log(two)["Status"]) == ("a", "Recontacting")
+    # Whoever undoes it once more is told, and what an undo did is told to whoever did it alone.
+    assert "There is nothing left to undo" in text_of(admin.get(f"/undo?request={request}"))
+    with panel_client(neto, new_session(neto, "admin", "other")) as other:
+        assert "Undone" not in text_of(other.get(answer.headers["location"]))
     assert "nothing: it is so already" in text_of(admin.get(then))
     # And back.
     assert said(admin, undone(admin, again)) == "Undone: changed Notes of 1 log to b."
@@ -471,6 +475,7 @@ def test_an_undo_that_is_stopped_says_how_far_it_came(
         assert [neto.log(some[n])["Notes"] for n in (9, 10)] == ["a", "b"]
         # What is left is on the page that follows, and can be done from there.
         page = client.get(answer.headers["location"])
+        assert "Undone changed Notes of 10 logs to a The rest would have" in text_of(page)
         assert "changed Notes of 20 logs to a" in text_of(page)
         assert said(client, undone(client, request)) == "Undone: changed Notes of 20 logs to a."
 

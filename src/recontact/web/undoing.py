@@ -14,6 +14,7 @@ from starlette.responses import Response
 from recontact import undo as undoing
 from recontact.history import AnyRevision, Kind, counted, kind_of, wires_of
 from recontact.messages import RefusedError
+from recontact.past_calls import past_call
 from recontact.store import Span, Touched, View
 from recontact.undo import Chosen, NoRevisionError, OneRevision, Outcome, Remains
 from recontact.web.bulk import name_of
@@ -163,8 +164,8 @@ async def _do(request: Request, wish: Wish, records: Sequence[Touched]) -> Respo
         did = "Nothing to undo: all that can go back is as it was before."
     if left := len(outcome.remains):
         did += f" {counted(left, 'change')} stayed: below is why."
-    then = wish.address if left or stopped else wish.then
     made = entry.request.hex() if outcome.changed else ""
+    then = f"{wish.address}&done={made}" if left or stopped else wish.then
     return panel.redirect(request, then, did + stopped, made)
 
 
@@ -260,10 +261,12 @@ async def _page(request: Request, wish: Wish, about: Seen) -> Response:
     remains = would.outcome.remains
     rows = await panel.view(person, lambda view: left_rows(view, remains[:SHOWN], teller))
     first = about.first
+    done = request_in(request.query_params.get("done", ""))
     return panel.render(
         request,
         "undo.html",
         wish=wish,
+        done=await panel.view(person, lambda view: _done(view, done, person)) if done else [],
         would=would,
         effect=would.outcome.effect.words,
         rows=rows,
@@ -273,3 +276,11 @@ async def _page(request: Request, wish: Wish, about: Seen) -> Response:
         when=teller.when(first.at) if first else "",
         of=str(UUID(bytes=first.request)) if first else "",
     )
+
+
+def _done(view: View, request: bytes, person: Person) -> list[str]:
+    """What the undo that led to the page did, in words, to whoever did it."""
+    call = past_call(view, request)
+    if call is None or (call.entry.format, call.entry.who) != (FORMAT, person.username):
+        return []
+    return call.effect
