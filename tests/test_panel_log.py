@@ -194,6 +194,31 @@ def test_a_contact_is_saved_from_one_form(shop: Shop) -> None:
     assert shop.revisions(log_id) == 2
 
 
+@pytest.mark.parametrize(
+    ("days", "fields", "told"),
+    [
+        (-15, {}, "Bob Stone: noted. The follow-up is still 15 days late."),
+        (-1, {"outcome": "none"}, "Bob Stone: no answer. The follow-up is still 1 day late."),
+        (0, {}, "Bob Stone: noted. The follow-up is still due today."),
+        (1, {}, "Bob Stone: noted."),
+        (None, {}, "Bob Stone: noted."),
+        (-15, {"status": "Completed"}, "Bob Stone: noted, completed."),
+        (-15, {"next": "none"}, "Bob Stone: noted, no next date."),
+        (-15, {"said": "", "name": "Bo"}, "Bo: saved."),
+    ],
+)
+def test_a_contact_that_leaves_the_date_late_says_so(
+    shop: Shop, days: int | None, fields: dict[str, str], told: str
+) -> None:
+    due = "" if days is None else shop.day(days)
+    log_id = shop.add(DateRequiredFollowUp=due)
+    with shop.client() as client:
+        opened = Opened(client, f"/logs/{log_id}")
+        is_late = days is not None and days < 0
+        assert ("stays late unless you choose" in opened.answer.text) is is_late
+        assert said(client, opened.save(**({"said": "x"} | fields))) == told
+
+
 @pytest.mark.parametrize("outcome", ["none", "message", ""])
 def test_only_who_was_reached_was_contacted(shop: Shop, outcome: str) -> None:
     log_id = shop.add()

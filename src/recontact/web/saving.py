@@ -145,7 +145,23 @@ def _told(log: CustomerLog, values: Filled, changes: Mapping[str, Any], teller: 
         done.append(f"next step {when}" if when else "no next date")
     if changes.get("status") is Status.COMPLETED:
         done.append("completed")
-    return f"{called(replace(log, **changes))}: {', '.join(done) or 'saved'}."
+    became = replace(log, **changes)
+    text = f"{called(became)}: {', '.join(done) or 'saved'}."
+    is_contact = bool(values["outcome"] or values["said"].strip())
+    if is_contact and "date_required_follow_up" not in changes:
+        text += _still_due(became, teller)
+    return text
+
+
+def _still_due(log: CustomerLog, teller: Teller) -> str:
+    """What is said where a contact leaves a follow-up late, or due today, as it was."""
+    if log.status is Status.COMPLETED or log.date_required_follow_up is None:
+        return ""
+    due = teller.due_in(log.date_required_follow_up)
+    if due.words.endswith("late"):
+        return f" The follow-up is still {due.words}."
+    is_today = due.is_late or due.words.startswith("today")
+    return f" The follow-up is still due {due.words}." if is_today else ""
 
 
 def _meanwhile(since: Since, keys: Sequence[str], teller: Teller) -> str:

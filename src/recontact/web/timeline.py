@@ -185,6 +185,10 @@ class Teller:
         near = {0: "today", 1: "tomorrow"}.get((value - today).days)
         return near or words.day(value, today)
 
+    def due_in(self, value: date | datetime) -> words.Due:
+        """How late a follow-up is, or when it is due."""
+        return words.due(value, self._now, self._zone)
+
     def value(self, one: AnyRevision, key: str, value: Any) -> Shown:
         """A value of an element that a revision changed."""
         if value is None:
