@@ -1,6 +1,7 @@
 """Who gets into the panel, and how: over HTTP, and in a browser."""
 
 import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from conftest import (
     PASSWORD,
+    RECONTACT,
     Neto,
     add_staff,
     another_site,
@@ -957,6 +959,14 @@ def test_the_server_prints_the_link_and_no_secret_is_in_its_log_or_journal(
     with served(path) as server:
         Neto.wait_for(lambda: "Make a key" in server.out.text)
         assert "/setup/" not in server.out.text
+        # Who starts it again is told where the panel is, and what helps if nobody knows a login.
+        assert f"The control panel is at {server.url}/\n" in server.out.text
+        (command,) = re.findall(r"If nobody can log in there: \S+ (.*)", server.out.text)
+    command = command.replace("NAME", "ben")
+    made = subprocess.run(
+        [*RECONTACT, *command.split()], input=f"{PASSWORD}\n", capture_output=True, text=True
+    )
+    assert made.stdout.startswith("ben can log in to site "), made
 
 
 # -- what a page may do, and what it shows -------------------------------------------------------

@@ -212,7 +212,7 @@ def test_a_full_page_is_small_and_asks_for_little(shop: Shop, page: "Page") -> N
 def test_what_is_empty_says_why_and_what_to_do(shop: Shop) -> None:
     with shop.client() as client:
 
-        def empty(address: str) -> tuple[str, str, list[str]]:
+        def empty(address: str, client: httpx.Client = client) -> tuple[str, str, list[str]]:
             text = client.get(address).text
             found = re.search(r'<h2 id="none">(.*?)</h2>\s*<p>(.*?)</p>(.*?)</section>', text, re.S)
             assert found, text
@@ -221,9 +221,13 @@ def test_what_is_empty_says_why_and_what_to_do(shop: Shop) -> None:
 
         assert empty("/") == (
             "Nothing is overdue",
-            "Everyone was followed up in time. Add one, or let your shop send them.",
-            [],
+            "Everyone was followed up in time. "
+            "Add one, or let a program of your shop send them: that takes a key.",
+            ["/logs/new"],
         )
+        for role, links in {"viewer": [], "admin": ["/logs/new", "/keys"]}.items():
+            with panel_client(shop.neto, new_session(shop.neto, role, site=shop.site)) as other:
+                assert empty("/", other)[2] == links
         shop.add(-1)
         shop.add(0, 0, AllocatedTo="Ana")
         assert empty("/?who=me") == (

@@ -96,10 +96,7 @@ def serve(**flags: Any) -> None:
                 if self.should_exit:
                     return
                 print(f"recontact {__version__} listens on {url} and keeps {config.database}")
-                for site, token in links.items():
-                    of = f" of {visible(site)}" if len(links) > 1 else ""
-                    print(f"Make the first login of the control panel{of}, within 24 hours:\n")
-                    print(f"  {url}/setup/{token}\n")
+                print(_way_in(url, links, config))
                 print(_welcome(url, first_key, config), flush=True)
 
         server = Server(
@@ -170,10 +167,28 @@ def _setup_links(store: Any) -> dict[str, str]:
         return staff.new_setup_links(connection, SYSTEM.now())
 
 
+def _way_in(url: str, links: dict[str, str], config: Config) -> str:
+    """Where the control panel is, and how the first person comes into it."""
+    if not links:
+        create = _command("staff create --username NAME --role admin", config)
+        return f"The control panel is at {url}/\nIf nobody can log in there: {create}"
+    said = []
+    for site, token in links.items():
+        of = f" of {visible(site)}" if len(links) > 1 else ""
+        said.append(f"Make the first login of the control panel{of}, within 24 hours:\n")
+        said.append(f"  {url}/setup/{token}\n")
+    return "\n".join(said)
+
+
+def _command(words: str, config: Config) -> str:
+    """One of our commands, as it is to be typed."""
+    where = "" if config.database == Config().database else f" --database {config.database}"
+    return f"{sys.argv[0]} {words}{where}"
+
+
 def _welcome(url: str, key: str | None, config: Config) -> str:
     if key is None:
-        where = "" if config.database == Config().database else f" --database {config.database}"
-        return f"Make a key with: {sys.argv[0]} key create{where}"
+        return f"Make a key with: {_command('key create', config)}"
     shown = (
         f"Its first key is the one in {FIRST_KEY}."
         if key.startswith("$")

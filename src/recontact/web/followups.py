@@ -259,6 +259,7 @@ def _empty(asked: Asked, seen: Seen) -> dict[str, Any]:
             "heading": "Nothing on this page",
             "why": "What matches is rare, or was moved meanwhile.",
             "links": [*links, ("Go to the first page", asked.first)],
+            "is_bare": False,
         }
     counts = seen.counts or {}
     near = [tab for tab in (Tab.TODAY, Tab.OVERDUE, Tab.UPCOMING, Tab.NO_DATE) if counts.get(tab)]
@@ -274,6 +275,7 @@ def _empty(asked: Asked, seen: Seen) -> dict[str, Any]:
         number = counts[there]
         why.append(f"{_follow_ups(number)}{whose} {_is(number)} {TABS[there].noun}.")
         links.append((f"Go to {TITLES[there].lower()}", asked.but(tab=there)))
+    is_bare = not near and not links and not asked.is_filtered
     if is_mine:
         heading = f"Nothing of yours is {said.noun}"
     elif asked.is_filtered:
@@ -283,9 +285,9 @@ def _empty(asked: Asked, seen: Seen) -> dict[str, Any]:
     else:
         heading = said.empty
         why.insert(0, said.why)
-        if not near and not links:
-            why.append("Add one, or let your shop send them.")
-    return {"heading": heading, "why": " ".join(why), "links": links}
+        if is_bare:
+            why.append("Add one, or let a program of your shop send them: that takes a key.")
+    return {"heading": heading, "why": " ".join(why), "links": links, "is_bare": is_bare}
 
 
 def _follow_ups(number: int) -> str:
