@@ -13,8 +13,10 @@ import httpx
 import pytest
 from conftest import (
     Neto,
+    add_customers,
     another_site,
     new_session,
+    new_username,
     panel_client,
     rows,
     signed_in,
@@ -945,6 +947,142 @@ def test_without_scripts(shop: Shop, browser: "Browser") -> None:
         page.get_by_role("heading", name="57 follow-ups will be done").wait_for()
         page.get_by_role("button", name="Do it").click()
         wait_for_said(page, "57 follow-ups are done.")
+
+
+# -- the keys of other pages ---------------------------------------------------------------------
+
+IN_VIEW = """(one) => {
+    const { top, bottom, left } = one.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight && one.contains(
+        document.elementFromPoint(left + 8, (top + bottom) / 2));
+}"""
+
+
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["with JavaScript", "without"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (360, 640)])
+def test_who_it_is_stays_in_view_while_a_contact_is_written(
+    shop: Shop, browser: "Browser", width: int, height: int, has_scripts: bool
+) -> None:
+    about = "Wants forty chairs of oak, and a table that can be made longer. " * 2
+    first, _ = shop.add(-2, -1, CustomerName="Bob Stone of Marsh & Daughters", Notes=about)
+    size = {"width": width, "height": height}
+    with watched(browser, viewport=size, java_script_enabled=has_scripts) as page:
+        if has_scripts:
+            shop.open(page)
+            page.keyboard.press("j")
+            page.keyboard.press("c")
+        else:
+            shop.open(page, f"/logs/{first}?from=/#said")
+        heading, said = page.get_by_role("heading", level=1), page.locator("#said")
+        page.wait_for_url(re.compile(f"/logs/{first}"))
+        assert heading.evaluate(IN_VIEW)
+        said.fill("Rang twice")
+        page.get_by_role("button", name="Save and next").click()
+        page.wait_for_url(re.compile(rf"/logs/(?!{first}\b)"))
+        assert heading.evaluate(IN_VIEW)
+        if has_scripts:
+            assert page.locator("#said:focus").evaluate(IN_VIEW)
+            page.keyboard.press("Escape")
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")
+            page.keyboard.press("c")
+            assert heading.evaluate(IN_VIEW)
+            assert page.locator("#said:focus").evaluate(IN_VIEW)
+
+
+def test_the_keys_of_a_log_lead_to_its_fields_and_to_the_logs_beside_it(
+    shop: Shop, page: "Page"
+) -> None:
+    ids = shop.add(-3, -2, -1)
+    shop.open(page)
+    press = page.keyboard.press
+
+    def at(log_id: int) -> None:
+        page.wait_for_url(re.compile(rf"/logs/{log_id}\b"))
+        page.wait_for_load_state()
+
+    press("j")
+    press("Enter")
+    for key, log_id in (("k", ids[0]), ("j", ids[1]), ("j", ids[2]), ("j", ids[2]), ("k", ids[1])):
+        press(key)
+        at(log_id)
+    for key, field in (("c", "said"), ("a", "who"), ("e", "status"), ("s", "next")):
+        press(key)
+        assert page.locator(":focus").get_attribute("name") == field
+        press("Escape")
+    press("Control+Enter")
+    wait_for_said(page, "completed.")
+    assert [shop.neto.log(one)["Status"] for one in ids[:2]] == ["Require Recontact", "Completed"]
+
+
+def test_what_is_written_in_a_log_is_not_lost_to_a_key(shop: Shop, page: "Page") -> None:
+    ids = shop.add(-2, -1)
+    shop.open(page, f"/logs/{ids[0]}?from=/")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.keyboard.press("c")
+    page.keyboard.type("Rang twice")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    shop.neto.wait_for(lambda: page.evaluate("1") and asked)
+    assert asked == ["beforeunload"]
+    assert page.locator("#said").input_value() == "Rang twice"
+    page.keyboard.press("Control+Enter")  # that saves it, and asks nothing
+    page.wait_for_url(re.compile(rf"/logs/{ids[1]}\b"))
+    assert shop.neto.log(ids[0])["Notes"].endswith("Rang twice")
+    assert asked == ["beforeunload"]
+
+
+@pytest.mark.parametrize(
+    ("path", "least"), [("/requests", 3), ("/customers", 2), ("/find?q=zoe", 3)]
+)
+def test_every_list_is_gone_through_by_the_same_keys(
+    shop: Shop, page: "Page", path: str, least: int
+) -> None:
+    for one in (1, 2):
+        username = new_username()
+        name = {"BillFirstName": "Zoe", "BillLastName": f"{one}"}
+        add_customers(shop.neto, {"Username": username, "BillingAddress": name})
+    shop.add(-1, CustomerName="Log", Notes="Zoe asked")
+    signed_in(page, shop.neto, "admin", "root", shop.site)
+    page.goto(shop.neto.url + path)
+    press = page.keyboard.press
+    links = page.locator("[data-rows] > * :is(th > a, .name)")
+    end = links.count() - 1
+    assert end >= least - 1
+    for typed, at in (("j", 0), ("j", 1), ("k", 0), ("j" * (end + 1), end)):
+        for key in typed:
+            press(key)
+        assert links.nth(at).evaluate("(one) => one === document.activeElement")
+    to = links.nth(end).get_attribute("href")
+    press("Enter")
+    page.wait_for_url(shop.neto.url + str(to))
+
+
+def test_all_that_match_are_chosen_by_one_key_and_by_it_none(shop: Shop, page: "Page") -> None:
+    ids = shop.add(*range(-60, 0))
+    shop.open(page)
+    press = page.keyboard.press
+    press("j")
+    press("j")
+    press("*")
+    page.get_by_text("All 60 that match").wait_for()
+    assert focused(page) == "2"
+    press("*")
+    page.wait_for_url(f"{shop.neto.url}/")
+    assert page.locator("tbody :checked").count() == 0
+    assert focused(page) == "2"
+    press("*")
+    page.get_by_text("All 60 that match").wait_for()
+    press("e")
+    page.get_by_role("heading", name="60 follow-ups will be done").wait_for()
+    press("Enter")
+    wait_for_said(page, "60 follow-ups are done.")
+    shop.neto.update("json", *({"LogID": one, "Status": "Recontacting"} for one in ids[:3]))
+    page.goto(shop.neto.url)
+    press("*")  # one page has them all
+    assert page.locator("tbody :checked").count() == 3
+    press("*")
+    assert page.locator(".queue :checked").count() == 0
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -151,17 +151,26 @@ def assert_it_says_who_changed_what(page: "Page") -> None:
     assert "Key 2, warehouse" in page.locator("#b-name").inner_text()
 
 
-def test_the_page_has_the_keys_that_the_panel_shows(
+def test_the_page_has_the_keys_that_the_panel_shows_where_they_work(
     serve: Callable[..., AbstractContextManager[Neto]], page: "Page"
 ) -> None:
-    with serve() as neto:
-        signed_in(page, neto, "admin").goto(neto.url)
-        page.keyboard.press("?")
-        shown = page.get_by_role("dialog", name="Keyboard")
-        shown.wait_for()
-        keys, does = shown.locator("dt").all_inner_texts(), shown.locator("dd").all_inner_texts()
-
     told = table("The keys of the keyboard")
-    assert [(keys.replace("`", ""), does) for keys, does in told] == [
-        (" ".join(key.split()), what) for key, what in zip(keys, does, strict=True)
-    ]
+    assert {where for *_, where in told} == {"list", "queue", "log", "anywhere"}
+    with serve() as neto:
+        neto.add({"DateRequiredFollowUp": "2020-01-01"}, {"DateRequiredFollowUp": "2020-01-02"})
+        signed_in(page, neto, "admin")
+        for path, has in (
+            ("/", ("list", "queue", "anywhere")),
+            ("/logs/1?from=/", ("log", "anywhere")),
+            ("/requests", ("list", "anywhere")),
+            ("/settings", ("anywhere",)),
+        ):
+            page.goto(neto.url + path)
+            page.keyboard.press("?")
+            shown = page.get_by_role("dialog", name="Keyboard")
+            shown.wait_for()
+            keys, does = (shown.locator(tag).all_inner_texts() for tag in ("dt", "dd"))
+            here = [[" ".join(key.split()), what] for key, what in zip(keys, does, strict=True)]
+            assert here == [
+                [key.replace("`", ""), what] for key, what, where in told if where in has
+            ], path

@@ -52,14 +52,25 @@ document.addEventListener("click", async (event) => {
   button.textContent = "Copied";
 });
 
-// The queue: a row is where the focus is, or was last.
-const queue = document.querySelector("form.queue");
-const rows = () => [...document.querySelectorAll(".queue tbody tr")];
-const ticks = () => [...document.querySelectorAll(".queue tbody [type=checkbox]")];
+// A list: its row is where the focus is, or was last, and its name there is the first link.
+const rows = () => [...document.querySelectorAll("[data-rows] > *")];
+const nameIn = (row) => row?.querySelector("a");
 let last = null;
 document.addEventListener("focusin", (event) => {
-  last = event.target.closest(".queue tbody tr") ?? last;
+  last = event.target.closest("[data-rows] > *") ?? last;
 });
+const step = (by) => {
+  const all = rows();
+  const at = all.indexOf(last);
+  nameIn(all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]).focus();
+};
+const isList = rows().length > 0;
+if (isList) Object.assign(keys, { j: () => step(1), k: () => step(-1) });
+
+// The queue. bulk: what is done to rows, where there are some and the person may.
+const queue = document.querySelector("form.queue");
+const bulk = queue?.querySelector(".bulk");
+const ticks = () => [...document.querySelectorAll(".queue tbody [type=checkbox]")];
 // The next page of a list stands where this one was scrolled to, with the row in view.
 const path = () => location.pathname + location.search;
 document.addEventListener("submit", () => {
@@ -80,13 +91,7 @@ for (const one of queue?.querySelectorAll("table, table *") ?? []) {
   const role = heading ?? roles[one.tagName];
   if (role) one.setAttribute("role", role);
 }
-const nameIn = (row) => row?.querySelector("th > a");
-const step = (by) => {
-  const all = rows();
-  const at = all.indexOf(last);
-  nameIn(all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)])?.focus();
-};
-const chosen = () => ticks().some((tick) => tick.checked) || queue?.querySelector(".bulk.always");
+const chosen = () => ticks().some((tick) => tick.checked) || bulk.classList.contains("always");
 
 // A menu at the foot: for the rows that are chosen, or else for this one.
 const whose = queue?.querySelector(".whose");
@@ -110,12 +115,21 @@ const actOn = (name, id) => {
   if (chosen()) queue.querySelector(`.bulk > [value=${name}]`)?.click();
   else last?.querySelector(`[name=${name}]`)?.click();
 };
-if (queue) {
+// The page of a link, with the focus where it is.
+const go = (link) => {
+  if (last) link.hash = nameIn(last).id;
+  link.click();
+};
+const chooseAll = () => {
+  if (chosen()) go(bulk.querySelector(".clear"));
+  else if (bulk.querySelector(".all")) go(bulk.querySelector(".all"));
+  else queue.elements.page.click(); // this page has them all
+};
+if (bulk) {
   Object.assign(keys, {
-    j: () => step(1),
-    k: () => step(-1),
     x: () => last?.querySelector("[type=checkbox]")?.click(),
     X: () => reach(last?.querySelector("[type=checkbox]")),
+    "*": chooseAll,
     e: () => actOn(queue.querySelector("[value=reopen], [name=reopen]") ? "reopen" : "done"),
     s: () => openMenu("move", chosen() ? null : last),
     a: () => openMenu("assign", chosen() ? null : last),
@@ -201,7 +215,7 @@ queue?.addEventListener("submit", (event) => {
 });
 document.querySelector(".said form")?.addEventListener("submit", (event) => {
   const { then } = event.target.elements;
-  if (then && last) then.value += `#${nameIn(last).id}`;
+  if (then && queue && last) then.value += `#${nameIn(last).id}`;
 });
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
@@ -225,24 +239,33 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) print();
   if (event.target.closest("[data-keys]")) keys["?"]();
 });
-const list = [
-  ["j k", "Next and previous row"],
-  ["Enter", "Open the log"],
-  ["x", "Choose the row; with Shift up to here"],
-  ["e", "Done"],
-  ["s", "Move to another day; Enter: tomorrow"],
-  ["a", "Assign; Enter: to me"],
-  ["c", "Log a contact"],
-  ["n", "New log"],
-  ["Ctrl Enter", "In a log: save, and on to the next"],
-  ["z", "Undo"],
-  ["/", "Find"],
+// What ? shows: keys, what they do, and whether they do it on this page.
+const list = () => [
+  ["j k", "Next and previous row", isList],
+  ["Enter", "Open the row", isList],
+  ["x", "Choose the row; with Shift up to here", bulk],
+  ["*", "Choose all that match, or none", bulk],
+  ["e", "Done", bulk],
+  ["s", "Move to another day; Enter: tomorrow", bulk],
+  ["a", "Assign; Enter: to me", bulk],
+  ["c", "Log a contact", bulk],
+  ["n", "New log", document.querySelector("[data-new]")],
+  ["j k", "Next and previous log of the queue", beside],
+  ["c", "What happened?", log],
+  ["e", "Set the status to Completed", log],
+  ["s", "Choose the next day", log],
+  ["a", "Choose whom it is allocated to", log],
+  ["Ctrl Enter", "Save, and on to the next", log],
+  ["Escape", "Leave a field", log],
+  ["z", "Undo", true],
+  ["/", "Find", true],
   ...[...document.querySelectorAll("nav [data-key]")].map((link) => [
     `g ${link.dataset.key}`,
     link.textContent,
+    true,
   ]),
-  ["?", "This list"],
-];
+  ["?", "This list", true],
+].filter(([, , works]) => works);
 keys["?"] = () => {
   let box = document.querySelector(".keyboard");
   if (!box) {
@@ -252,7 +275,7 @@ keys["?"] = () => {
     const head = document.createElement("h2");
     head.textContent = "Keyboard";
     const terms = document.createElement("dl");
-    for (const [key, does] of list) {
+    for (const [key, does] of list()) {
       const term = document.createElement("dt");
       for (const part of key.split(" ")) {
         const cap = document.createElement("kbd");
@@ -275,8 +298,37 @@ keys["?"] = () => {
   box.showModal();
 };
 
-// A log: Ctrl and Enter save; a day that is filled in is the one that is meant; Escape leaves a
-// field, so that the keys work again.
+// A log: keys lead to the logs beside it in the list that it was opened from, and to its fields.
+const beside = document.querySelector(".trail a[rel]");
+if (beside) {
+  keys.j = () => document.querySelector(".trail [rel=next]")?.click();
+  keys.k = () => document.querySelector(".trail [rel=prev]")?.click();
+}
+const log = document.querySelector("form#log");
+if (log) {
+  const { said, status, who } = log.elements;
+  const write = () => {
+    said.focus({ preventScroll: true });
+    said.scrollIntoView({ block: "nearest" }); // with who it is: see scroll-margin
+  };
+  Object.assign(keys, {
+    c: write,
+    e: () => {
+      status.value = "Completed";
+      status.dispatchEvent(new Event("input", { bubbles: true }));
+      status.focus();
+    },
+    s: () => log.querySelector("[name=next]:checked").focus(),
+    a: () => who.focus(),
+  });
+  if (location.hash === "#said") said.focus({ preventScroll: true });
+  // What is written there and not saved is not lost to a key: the browser asks.
+  const ask = (event) => event.preventDefault();
+  log.addEventListener("input", () => addEventListener("beforeunload", ask));
+  log.addEventListener("submit", () => removeEventListener("beforeunload", ask));
+}
+// Ctrl and Enter save; a day that is filled in is the one that is meant; Escape leaves a field, so
+// that the keys work again.
 document.addEventListener("keydown", (event) => {
   const form = event.target.form ?? event.target.closest("form");
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -293,4 +345,3 @@ document.addEventListener("input", (event) => {
   event.target.form.querySelector("[name=next][value=date]").checked = true;
 });
 document.querySelector(":is(input, select, textarea)[aria-invalid=true]")?.focus();
-if (location.hash === "#said") document.getElementById("said")?.focus();
