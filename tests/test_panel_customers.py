@@ -340,7 +340,7 @@ def test_a_step_of_the_past_is_undone_where_it_stands(neto: Neto) -> None:
             answer = client.post("/undo", data=form)
             assert (answer.status_code, answer.headers["location"]) == (303, "/customers/bob")
             said = client.get("/customers/bob")
-            assert "Undone: changed " in said.text
+            assert " as before." in said.text
             assert 'name="request" value="' in said.text
 
     assert neto.log(log_id)["FollowUpType"] == "Email"
@@ -686,10 +686,10 @@ def test_a_customer_is_found_and_a_change_undone_by_mouse(
         page.get_by_role("button", name="Show").click()
         page.get_by_role("link", name="Bob Stone").click()
         page.get_by_role("button", name="Undo what was done").click()
-        page.get_by_text("Undone: moved 1 log from Recontacting to Require Recontact.").wait_for()
+        page.get_by_text("Bob Stone\u2069: Status as before.").wait_for()
         assert neto.log(log_id)["Status"] == "Require Recontact"
-        page.get_by_role("button", name=re.compile("^Undo z?$")).click()
-        page.get_by_text("Undone: moved 1 log from Require Recontact to Recontacting.").wait_for()
+        page.get_by_role("button", name=re.compile("^Redo")).click()
+        page.get_by_text("Bob Stone\u2069: Status as before the undo.").wait_for()
         assert neto.log(log_id)["Status"] == "Recontacting"
 
 

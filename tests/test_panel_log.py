@@ -819,7 +819,7 @@ def test_a_new_log(shop: Shop, page: "Page") -> None:
     assert (log["AllocatedTo"], log["Status"]) == ("Ana", "Require Recontact")
     assert log["DateRequiredFollowUpLocal"][:10] == shop.day(3)
     page.keyboard.press("z")
-    page.get_by_text("Undone").first.wait_for()
+    page.get_by_text("is withdrawn.").wait_for()
     assert shop.neto.get(LogID=log_id).logs == []
 
 
@@ -954,7 +954,7 @@ def test_two_contacts_by_keyboard_alone(empty_shop: Shop, page: "Page") -> None:
     assert log["DateRequiredFollowUpLocal"][:10] == shop.day(3)
     assert shop.log(second)["Notes"].endswith("Ana: jz/ are text here")
     press("z")
-    page.get_by_text("Undone").first.wait_for()
+    page.get_by_text("Two\u2069: Notes as before.").wait_for()
     assert shop.log(second)["Notes"] == ""
 
 

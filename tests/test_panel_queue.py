@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SYDNEY = ZoneInfo("Australia/Sydney")
+ISOLATES = dict.fromkeys((0x2068, 0x2069))
 HOSTILE = "<img src=x onerror=alert(1)>&amp;'\"{{7*7}}\u202e</td>"
 
 
@@ -113,7 +114,7 @@ def said(client: httpx.Client, answer: httpx.Response) -> str:
     text = client.get(answer.headers["location"]).text
     found = re.search(r'<div class="said".*?<span>(.*?)</span>', text, re.DOTALL)
     assert found, text
-    return unescape(found[1]).translate(dict.fromkeys((0x2068, 0x2069)))
+    return unescape(found[1]).translate(ISOLATES)
 
 
 # -- what it shows -------------------------------------------------------------------------------
@@ -388,6 +389,85 @@ def test_what_is_so_already_or_gone_is_told(shop: Shop) -> None:
         assert said(client, answer) == "#4000000 was withdrawn meanwhile: nothing was changed."
         answer = client.post("/", data={"do": "done"})
         assert said(client, answer) == "Nothing was chosen, so nothing was done."
+
+
+# -- undo ----------------------------------------------------------------------------------------
+
+
+def notice_of(client: httpx.Client, answer: httpx.Response) -> tuple[str, dict[str, str]]:
+    """What the page after an action says that it did, and what the button there sends."""
+    text = client.get(answer.headers["location"]).text
+    line = text.partition('<div class="said"')[2].partition("</form>")[0]
+    sentence = unescape(line.partition("<span>")[2].partition("</span>")[0])
+    fields = re.findall(r'name="(\w+)" value="([^"]*)"', line)
+    return sentence.translate(ISOLATES), {name: unescape(value) for name, value in fields}
+
+
+@pytest.mark.parametrize(
+    ("form", "came_back"),
+    [
+        ({"done": "first"}, "1 is back under Overdue."),
+        ({"tomorrow": "first"}, "1 is back under Overdue."),
+        ({"one": "first", "name": "Ben"}, "1 is assigned to Cleo again."),
+        ({"page": "1", "do": "done"}, "2 follow-ups are as they were before."),
+    ],
+)
+def test_an_undo_says_what_came_back_and_offers_to_do_it_again(
+    shop: Shop, form: dict[str, str], came_back: str
+) -> None:
+    first, _ = shop.add(-2, -1, AllocatedTo="Cleo")
+
+    def now() -> list[str]:
+        log = shop.neto.log(first)
+        return [log[name] for name in ("Status", "DateRequiredFollowUp", "AllocatedTo")]
+
+    with shop.client() as client:
+        before = now()
+        form = {name: value.replace("first", str(first)) for name, value in form.items()}
+        answer = client.post("/", data=form_of(client.get("/").text) | form)
+        done = now()
+
+        answer = client.post("/undo", data=notice_of(client, answer)[1])
+        assert answer.headers["location"] == f"/#log-{first}"
+        sentence, fields = notice_of(client, answer)
+        assert (sentence, fields["redo"]) == (came_back, "1")
+        assert now() == before
+
+        sentence, fields = notice_of(client, client.post("/undo", data=fields))
+        assert "redo" not in fields  # but undo, as after what was done at first
+        assert now() == done
+
+
+def test_an_undo_of_what_was_written_elsewhere_leads_to_it(shop: Shop) -> None:
+    first, second = shop.add(-2, -1)
+    contact = {"revision": "1", "name": "1", "status": "Completed", "said": "Rang", "then": "next"}
+    with shop.client() as client:
+        answer = client.post(f"/logs/{first}?from=/%3Fwho%3Dnobody", data=contact)
+        assert answer.headers["location"].startswith(f"/logs/{second}?")
+        answer = client.post("/undo", data=notice_of(client, answer)[1])
+        assert answer.headers["location"] == f"/logs/{first}?from=%2F%3Fwho%3Dnobody"
+        assert notice_of(client, answer)[0] == "1 is back under Overdue, with Notes as before."
+
+
+def test_undo_twice_is_not_redo(shop: Shop, page: "Page") -> None:
+    (log_id, *_) = shop.add(-3, -2, -1)
+    shop.open(page)
+    press = page.keyboard.press
+    press("j")
+    press("e")
+    wait_for_said(page, "1 is done.")
+    press("z")
+    wait_for_said(page, "1 is back under Overdue.")
+    assert focused(page) == "1"
+    press("z")
+    press("j")
+    assert focused(page) == "2"
+    assert shop.neto.log(log_id)["Status"] == "Require Recontact"
+    press("Shift+Z")
+    wait_for_said(page, "1 is back under Completed.")
+    assert shop.neto.log(log_id)["Status"] == "Completed"
+    press("z")
+    wait_for_said(page, "1 is back under Overdue.")
 
 
 # -- what somebody else did meanwhile --------------------------------------------------------------
@@ -834,7 +914,8 @@ def test_the_list_stays_where_it_was_scrolled_to(shop: Shop, browser: "Browser")
         assert focused(page) == "16"
         assert page.locator("tbody tr").nth(14).evaluate(top) == before
         page.keyboard.press("z")
-        page.get_by_text("Undone").wait_for()
+        wait_for_said(page, "15 is back under Overdue.")
+        assert focused(page) == "15"
         assert page.locator("tbody tr").nth(14).evaluate(top) == before
         page.evaluate("scrollTo(0, 0)")
         page.locator("tbody tr").nth(39).locator("[name=done]").evaluate("(one) => one.click()")

@@ -88,7 +88,8 @@ def said(client: httpx.Client, answer: httpx.Response) -> str:
     page = client.get(answer.headers["location"])
     found = re.search(r'role="status">\s*<\w+ class="wrap line"><span>(.*?)</span>', page.text)
     client.cookies.delete("recontact-said")
-    return unescape(found[1]) if found else ""
+    isolates = dict.fromkeys((0x2068, 0x2069))
+    return unescape(found[1]).translate(isolates) if found else ""
 
 
 def undo_of(client: httpx.Client, answer: httpx.Response) -> str:
@@ -315,7 +316,7 @@ def test_what_the_journal_let_go_is_still_told_by_its_revisions(
 
     assert page.status_code == 200
     assert "Changed Notes of 1 log to b." in text_of(page)
-    assert said(admin, undone(admin, request)) == "Undone: changed Notes of 1 log to a."
+    assert said(admin, undone(admin, request)) == "#1: Notes as before."
 
 
 # -- undo ----------------------------------------------------------------------------------------
@@ -346,9 +347,7 @@ def test_a_request_is_undone_with_what_changed_since_left_and_told(
     page = admin.get(answer.headers["location"])
     assert "Undone changed Notes of 1 log to a Left as it is" in text_of(page)
     assert "Café 2 Status key 1 set it to Recontacting" in text_of(page)
-    assert said(admin, answer) == (
-        "Undone: changed Notes of 1 log to a. 1 change stayed: below is why."
-    )
+    assert said(admin, answer) == ("#1: Notes as before. 1 change stayed: below is why.")
     assert (neto.log(one)["Notes"], neto.log(two)["Status"]) == ("a", "Recontacting")
     # Whoever undoes it once more is told, and what an undo did is told to whoever did it alone.
     assert "There is nothing left to undo" in text_of(admin.get(f"/undo?request={request}"))
@@ -356,7 +355,7 @@ def test_a_request_is_undone_with_what_changed_since_left_and_told(
         assert "Undone" not in text_of(other.get(answer.headers["location"]))
     assert "nothing: it is so already" in text_of(admin.get(then))
     # And back.
-    assert said(admin, undone(admin, again)) == "Undone: changed Notes of 1 log to b."
+    assert said(admin, undone(admin, again)) == "#1: Notes as before."
     assert neto.log(one)["Notes"] == "b"
     entries = rows(neto, "SELECT who, key_id, format, changed, items FROM journal "
                          "WHERE action = 'Undo' ORDER BY request")  # fmt: skip
@@ -377,7 +376,7 @@ def test_an_add_and_its_customer_are_withdrawn_and_come_back(
     assert neto.get(LogID=log_id).logs == []
     assert find_customers(neto, Username="bob").tree["Customer"] == []
     assert "log 1" in text_of(admin.get(f"/requests/{back}"))
-    assert said(admin, undone(admin, back)) == "Undone: restored 1 log."
+    assert said(admin, undone(admin, back)) == "#1 is back under No date."
     assert neto.log(log_id)["Notes"] == "x"
 
 
@@ -429,7 +428,7 @@ def test_many_are_shown_before_they_are_undone_and_are_one_request(
     assert neto.log(some[0])["Notes"] == "b"
     answer = undone(admin, request, "/customers", sure="1")
     assert said(admin, answer) == (
-        "Undone: changed Notes of 449 logs to a. 1 change stayed: below is why."
+        "449 follow-ups are as they were before. 1 change stayed: below is why."
     )
     assert link(admin.get(answer.headers["location"]), "Back") == "/customers"
     assert [neto.log(some[n])["Notes"] for n in (0, 7, 449)] == ["a", "c", "a"]
@@ -451,7 +450,7 @@ def test_of_very_many_a_part_is_foreseen(
     assert "It would have, of the first 10" in page.text
     assert "changed Notes of 10 logs to a" in text_of(page)
     assert "Undo all 30" in page.text
-    assert said(admin, undone(admin, request, sure="1")) == "Undone: changed Notes of 30 logs to a."
+    assert said(admin, undone(admin, request, sure="1")) == "30 follow-ups are as they were before."
 
 
 def test_an_undo_that_is_stopped_says_how_far_it_came(
@@ -471,13 +470,13 @@ def test_an_undo_that_is_stopped_says_how_far_it_came(
         monkeypatch.setattr(neto.store, "submit", full)
         answer = undone(client, request, "/requests")
         text = said(client, answer)
-        assert text.startswith("Undone: changed Notes of 10 logs to a. Then it stopped: ")
+        assert text.startswith("10 follow-ups are as they were before. Then it stopped: ")
         assert [neto.log(some[n])["Notes"] for n in (9, 10)] == ["a", "b"]
         # What is left is on the page that follows, and can be done from there.
         page = client.get(answer.headers["location"])
         assert "Undone changed Notes of 10 logs to a The rest would have" in text_of(page)
         assert "changed Notes of 20 logs to a" in text_of(page)
-        assert said(client, undone(client, request)) == "Undone: changed Notes of 20 logs to a."
+        assert said(client, undone(client, request)) == "20 follow-ups are as they were before."
 
 
 @pytest.mark.parametrize(
@@ -709,7 +708,7 @@ def test_a_request_is_found_and_undone_by_mouse(
         assert page.locator("tbody tr").count() == 1
         page.locator("tbody a").click()
         page.get_by_role("button", name="Undo all that can be undone").click()
-        page.get_by_text("Undone: changed Notes of 1 log to a.").wait_for()
+        page.get_by_text("Notes as before.").wait_for()
         page.get_by_text("There is nothing left to undo.").wait_for()
         assert neto.log(log_id)["Notes"] == "a"
 
@@ -733,9 +732,10 @@ def test_an_undo_of_many_by_keyboard_alone(
     page.get_by_text("changed Notes of 5 logs to a").wait_for()
     page.get_by_role("button", name="Undo", exact=True).focus()
     page.keyboard.press("Enter")
-    page.get_by_text("Undone: changed Notes of 5 logs to a.").wait_for()
+    page.get_by_text("5 follow-ups are as they were before.").wait_for()
     assert neto.log(some[0])["Notes"] == "a"
-    page.keyboard.press("z")  # and that is many, too
+    page.keyboard.press("Shift+Z")  # and that is many, too
+    page.get_by_role("heading", name="Redo").wait_for()
     page.get_by_text("changed Notes of 5 logs to b").wait_for()
 
 

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, quote
 
 from recontact.model import fold
-from recontact.store.followups import Cursor, Order, Queue, Tab
+from recontact.store import View
+from recontact.store.followups import Cursor, Entry, Order, Queue, Tab
 from recontact.values import ABSENT, Absent, Status
 from recontact.web.forms import number_in
 from recontact.web.panel import Person
@@ -86,6 +87,11 @@ class Asked:
             kind = None if self.type == NONE else _name_in(self.type)
         status = None if self.tab is Tab.COMPLETED else self.status
         return Queue(self.tab, self.order, who, kind, status, self.q)
+
+    def entries(self, view: View, person: Person) -> list[Entry]:
+        """The rows of this page of it."""
+        cursor = self.before or self.after
+        return view.queue(self.queue(person)).page(cursor, back=self.before is not None).entries
 
     @property
     def is_filtered(self) -> bool:

@@ -353,15 +353,10 @@ async def _place(
 ) -> str:
     """The address of the page after that, at the row that stands where the first one stood."""
     at = next((i for i, log_id in enumerate(shown) if log_id in done), None)
-
-    def read(view: View, asked: Asked) -> list[Entry]:
-        cursor = asked.before or asked.after
-        return view.queue(asked.queue(person)).page(cursor, back=asked.before is not None).entries
-
-    entries = await panel.view(person, lambda view: read(view, here))
+    entries = await panel.view(person, lambda view: here.entries(view, person))
     if not entries and (here.after or here.before):
         here = here.first
-        entries = await panel.view(person, lambda view: read(view, here))
+        entries = await panel.view(person, lambda view: here.entries(view, person))
     if at is None or not entries:
         return here.address
     return f"{here.address}#log-{entries[min(at, len(entries) - 1)].log.log_id}"

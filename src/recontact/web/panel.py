@@ -98,10 +98,14 @@ class SessionChangedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What an action did, for the next page to say. undo: the request that takes it back."""
+    """
+    What an action did, for the next page to say. undo: the request that takes it back; is_undo:
+    whether the action was an undo itself, so that to take it back is to do again.
+    """
 
     text: str
     undo: str = ""
+    is_undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,17 +380,24 @@ class Panel:
         return self.render(request, "problem.html", http_status, heading=heading, sentence=sentence)
 
     def redirect(
-        self, request: Request, path: str, text: str = "", undo: str = "", *, token: str = ""
+        self,
+        request: Request,
+        path: str,
+        text: str = "",
+        undo: str = "",
+        *,
+        is_undo: bool = False,
+        token: str = "",
     ) -> Response:
         """
         Go on to a page of ours, which then says `text`, once.
 
-        undo: the request by which it can be undone. token: of the session, where it began now.
+        undo, is_undo: see `Said`. token: of the session, where it began now.
         """
         response = RedirectResponse(path, 303)
         token = token or token_of(request)
         if text and token:
-            said = msgspec.json.encode([text[:1_000], undo])
+            said = msgspec.json.encode([text[:1_000], undo, is_undo])
             value = urlsafe_b64encode(_signed(token, said) + said).decode()
             set_cookie(response, request, SAID, value, 60)
         return response
@@ -398,7 +409,7 @@ class Panel:
             whole = urlsafe_b64decode(value)
             signature, said = whole[:32], whole[32:]
             if hmac.compare_digest(signature, _signed(token_of(request), said)):
-                return Said(*msgspec.json.decode(said, type=tuple[str, str]))
+                return Said(*msgspec.json.decode(said, type=tuple[str, str, bool]))
         except (ValueError, msgspec.DecodeError):
             pass
         return None

@@ -172,16 +172,10 @@ def _meanwhile(since: Since, keys: Sequence[str], teller: Teller) -> str:
         name = "You" if teller.is_own(one) else isolated(teller.who(one, begins=True))
         by.setdefault(name, []).append(label_of(key))
     return "".join(
-        f" {who} changed {_listed(names)} meanwhile"
+        f" {who} changed {words.listed(names)} meanwhile"
         f"{' in another window' if who == 'You' else ''}: kept."
         for who, names in by.items()
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    """`Status, Notes and Last contacted`."""
-    *some, last = names
-    return f"{', '.join(some)} and {last}" if some else last
 
 
 # -- both changed the same -----------------------------------------------------------------------

@@ -23,6 +23,7 @@ from recontact.web.logs import customer_address
 from recontact.web.panel import FORMAT, Panel, Person, panel_of, person_of
 from recontact.web.sessions import local
 from recontact.web.timeline import Teller, label
+from recontact.web.undone import Undone
 
 AT_ONCE: Final = 200
 """Records that an undo takes on without showing first what it would do."""
@@ -30,21 +31,20 @@ FORESEEN: Final = 1_000
 """Records of which a page says what an undo would do; some 0.1 s."""
 SHOWN: Final = 50
 """Of what is left, so much is shown."""
-_LONGEST: Final = 300
-"""Characters of a sentence on the line that says what was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """
-    What somebody wants undone. asked: as the journal keeps it, and as a form names it; then: the
-    path to go on to.
+    What somebody wants undone. asked: as the journal keeps it; fields: as a form names it; then:
+    the path to go on to; is_redo: whether they call it so, as it is an undo that is to be undone.
     """
 
     chosen: Chosen
     asked: dict[str, Any]
     fields: dict[str, str]
     then: str
+    is_redo: bool = False
 
     @classmethod
     def read(cls, form: Form) -> "Wish | None":
@@ -53,7 +53,11 @@ class Wish:
         then = then if local(then) else "/"
         if request := request_in(form.get("request")):
             asked: dict[str, Any] = {"Request": str(UUID(bytes=request))}
-            return cls(Span(request, request), asked, {"request": request.hex()}, then)
+            fields = {"request": request.hex()}
+            is_redo = "redo" in form
+            if is_redo:
+                fields["redo"] = "1"
+            return cls(Span(request, request), asked, fields, then, is_redo)
         number = number_in(form.get("revision"))
         for field, name in (("log", "LogID"), ("customer", "Customer")):
             record = number_in(form.get(field))
@@ -150,29 +154,29 @@ async def _do(request: Request, wish: Wish, records: Sequence[Touched]) -> Respo
         return panel.redirect(request, wish.then, text)
     entry = panel.entry(request, "Undo", wish.asked, items=len(records))
     outcome = Outcome()
+    undone = Undone(wish.is_redo)
     stopped = ""
     for work in undoing.steps(person.site, records, wish.chosen, entry):
         try:
-            outcome.add(await panel.store.submit(work))
+            step = await panel.store.submit(work)
+            outcome.add(step)
+            undone.add(step.made)
         except RefusedError as refusal:
             if not outcome.changed:
                 raise
             stopped = f" Then it stopped: {refusal.message.text}. Undo the rest below."
             break
-    did = f"Undone: {shortened(outcome.effect.words)}."
-    if not outcome.changed:
-        did = "Nothing to undo: all that can go back is as it was before."
+    did, then = "Nothing to undo: all that can go back is as it was before.", wish.then
+    if outcome.changed:
+        did, then = await panel.view(
+            person, lambda view: (undone.told(view, person), undone.place(view, person, then))
+        )
     if left := len(outcome.remains):
         did += f" {counted(left, 'change')} stayed: below is why."
     made = entry.request.hex() if outcome.changed else ""
-    then = f"{wish.address}&done={made}" if left or stopped else wish.then
-    return panel.redirect(request, then, did + stopped, made)
-
-
-def shortened(effect: Sequence[str]) -> str:
-    """What was done, in so many words as have room on one line."""
-    text = "; ".join(effect)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    if left or stopped:
+        then = f"{wish.address}&done={made}"
+    return panel.redirect(request, then, did + stopped, made, is_undo=not wish.is_redo)
 
 
 # -- the page that says what it would do -----------------------------------------------------------

@@ -5,6 +5,7 @@ now, and every moment: aware. A value of a follow-up is a `date`, a calendar day
 `datetime`, an instant. No month or year that exists makes any of this fail.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
@@ -163,6 +164,12 @@ def _in(zone: tzinfo, value: datetime) -> datetime:
     except OverflowError:
         edge = datetime.max if value.year > 5_000 else datetime.min
         return edge.replace(tzinfo=zone)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`Status, Notes and Last contacted`."""
+    *some, last = names
+    return f"{', '.join(some)} and {last}" if some else last
 
 
 def first(text: str) -> str:

@@ -7,6 +7,7 @@ const typing = (element) =>
 export const keys = {
   "/": () => document.querySelector("#find")?.focus(),
   z: () => document.querySelector(".undo")?.click(),
+  Z: () => document.querySelector(".redo")?.click(), // never z: twice pressed is not back again
 };
 for (const link of document.querySelectorAll("[data-key]")) {
   keys[`g ${link.dataset.key}`] = () => link.click();
@@ -257,7 +258,8 @@ const list = () => [
   ["a", "Choose whom it is allocated to", log],
   ["Ctrl Enter", "Save, and on to the next", log],
   ["Escape", "Leave a field", log],
-  ["z", "Undo", true],
+  ["z", "Undo what was just done", true],
+  ["Shift Z", "Redo what was just undone", true],
   ["/", "Find", true],
   ...[...document.querySelectorAll("nav [data-key]")].map((link) => [
     `g ${link.dataset.key}`,
