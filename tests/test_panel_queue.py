@@ -14,6 +14,7 @@ import pytest
 from conftest import (
     Neto,
     add_customers,
+    add_staff,
     another_site,
     new_session,
     new_username,
@@ -294,6 +295,7 @@ def test_whatever_is_in_a_log_is_shown_as_text(shop: Shop, page: "Page") -> None
         pytest.param({"do": "no-date"}, "Date", "", "1 is without a date now.", id="no date"),
         pytest.param({"do": "assign", "name": " Ben "}, "AllocatedTo", "Ben", None, id="a name"),
         pytest.param({"name": "Ben"}, "AllocatedTo", "Ben", "1 assigned to Ben.", id="Enter"),
+        pytest.param({"to": "Ben"}, "AllocatedTo", "Ben", "1 assigned to Ben.", id="of the menu"),
         pytest.param({"do": "me"}, "AllocatedTo", "ana", "1 assigned to ana.", id="me"),
         pytest.param({"do": "nobody"}, "AllocatedTo", "", "1 is nobody's now.", id="nobody"),
         pytest.param({"do": "reopen"}, "Status", "Require Recontact", None, id="reopen"),
@@ -877,6 +879,19 @@ def test_a_menu_goes_by_arrows_and_first_letters(shop: Shop, page: "Page") -> No
     assert shop.neto.log(ids[1])["Status"] == "Require Recontact"
 
 
+def test_assign_offers_who_works_there_and_whose_there_are(shop: Shop, page: "Page") -> None:
+    add_staff(shop.neto, "agent", "Cleo", shop.site)
+    shop.add(-3, AllocatedTo="Ben")
+    shop.add(-2, AllocatedTo="ANA", CustomerName="2")
+    shop.open(page)
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    assert page.locator("#assign .item").all_inner_texts() == ["Me", "Nobody", "Ben", "Cleo"]
+    page.keyboard.press("c")
+    page.keyboard.press("Enter")
+    wait_for_said(page, "1 assigned to Cleo.")
+
+
 def test_keys_act_on_no_row_behind_the_list_of_keys_and_a_held_one_once(
     shop: Shop, page: "Page"
 ) -> None:
@@ -961,18 +976,59 @@ def test_a_table_stays_one_where_its_rows_are_grids(shop: Shop, browser: "Browse
 
 
 def test_a_menu_that_is_left_leaves_the_row_as_it_was(shop: Shop, page: "Page") -> None:
-    shop.add(-2, -1)
+    ids = shop.add(-2, -1)
     shop.open(page)
     press = page.keyboard.press
     press("j")
     press("j")
+    for menu in "sa":
+        press(menu)
+        assert page.locator("tr:has([open])").locator("th > a").inner_text() == "2"
+        press("Escape")
+        assert focused(page) == "2"
+        assert not page.locator(".bulk").is_visible()
     press("s")
-    assert page.locator(".whose").inner_text() == "2"
-    press("Escape")
-    assert focused(page) == "2"
-    assert not page.locator(".bulk").is_visible()
+    row = page.locator("tbody tr").nth(0)
+    row.hover()
+    row.get_by_role("button", name="Assign…").click()
+    assert page.locator("tr:has([open])").locator("th > a").inner_text() == "1"
+    page.get_by_role("heading", name="Queue").click(force=True)  # elsewhere
+    assert page.locator(".up[open]").count() == 0
     press("x")
-    assert page.locator(".whose b").count() == 1
+    assert page.locator(".whose").inner_text().strip().endswith("chosen")
+    press("a")
+    assert page.locator(".bulk .up[open]").count() == 1
+    press("Enter")
+    wait_for_said(page, "1 assigned to ana.")
+    assert shop.neto.log(ids[1])["AllocatedTo"] == ""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (800, 600)])
+def test_a_menu_opens_at_its_row_and_nothing_shifts(
+    shop: Shop, browser: "Browser", width: int, height: int
+) -> None:
+    shop.add(*range(-50, 0))
+    box = "(one) => { const b = one.getBoundingClientRect(); return [b.top, b.bottom, b.height]; }"
+    with watched(browser, viewport={"width": width, "height": height}) as page:
+        shop.open(page)
+        tops = "(all) => all.map((one) => one.getBoundingClientRect().top + scrollY)"
+        before = page.locator("tbody tr").evaluate_all(tops)
+        tall = page.evaluate("document.documentElement.scrollHeight")
+        for at, down in ((0, 1), (7, 7), (49, 42)):
+            for _ in range(down):
+                page.keyboard.press("j")
+            row = page.locator("tbody tr").nth(at)
+            assert row.locator("th > a:focus").count() == 1
+            for key in "sa":
+                page.keyboard.press(key)
+                top, bottom, _ = row.evaluate(box)
+                menu = page.locator(".up[open] > div").evaluate(box)
+                assert min(abs(menu[0] - bottom), abs(menu[1] - top)) < 8
+                assert 0 <= menu[0] < menu[1] <= height
+                assert page.locator("tbody tr").evaluate_all(tops) == before
+                assert page.evaluate("document.documentElement.scrollHeight") == tall
+                assert violations(page) == []
+                page.keyboard.press("Escape")
 
 
 def test_by_mouse(shop: Shop, page: "Page") -> None:

@@ -36,6 +36,8 @@ ROW_STEPS: Final = {
     "assign": "Assign…",
 }
 """The buttons of a row: each is named so, and has the LogID for its value."""
+OFFERED: Final = 6
+"""Names that the menu of Assign has a line for; it completes the others as they are typed."""
 STEPS_OF_DONE: Final = {"reopen": "Reopen", "assign": "Assign…"}
 MENUS: Final = ("move", "assign")
 """Those that open a menu."""
@@ -132,6 +134,7 @@ async def _show(
     today = words.today_in(now, person.site.zone)
     came = quote(asked.here.address, "/?=:,")
     rows = [_row(entry, asked, came, now, person) for entry in seen.page.entries]
+    known = _once([*(one.username for one in people), *seen.who])
     chosen = {row.log_id for row in rows} if asked.is_all else _numbers(form.all("log"))
     return panel.render(
         request,
@@ -146,7 +149,8 @@ async def _show(
         who=_with(seen.who, asked.who, (ME, NOBODY)),
         types=_with([*person.site.follow_up_types, *seen.types], asked.type, (NONE,)),
         named=named,
-        people=_once([*(one.username for one in people), *seen.who]),
+        people=[one for one in known if fold(one) != fold(person.username)],
+        offered=OFFERED,
         views=views,
         rows=rows,
         row_steps=(STEPS_OF_DONE if asked.tab is Tab.COMPLETED else ROW_STEPS).items(),

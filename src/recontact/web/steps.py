@@ -49,6 +49,8 @@ def step_of(form: Form, username: str, now: datetime, zone: tzinfo) -> Step | No
 
     username: who it is that assigns to themselves.
     """
+    if one_of_menu := form.get("to"):
+        return _to_name(one_of_menu)
     asked = form.get("do")
     if not asked:  # Enter was pressed in one of the fields
         asked = "date" if form.get("date") else "assign" if form.get("name") else ""

@@ -94,25 +94,36 @@ for (const one of queue?.querySelectorAll("table, table *") ?? []) {
 }
 const chosen = () => ticks().some((tick) => tick.checked) || bulk.classList.contains("always");
 
-// A menu at the foot: for the rows that are chosen, or else for this one.
-const whose = queue?.querySelector(".whose");
-const ofMany = whose && [...whose.childNodes].map((node) => node.cloneNode(true));
-const forRow = (row) => {
-  if (!queue?.elements.one) return;
-  queue.elements.one.value = row ? row.querySelector("[name=log]").value : "";
-  queue.querySelector(".bulk").classList.toggle("always", Boolean(row));
-  for (const one of rows()) one.classList.toggle("at", one === row);
-  if (row) whose.textContent = nameIn(row).textContent;
-  else whose.replaceChildren(...ofMany.map((node) => node.cloneNode(true)));
+// A menu: at the foot for the rows that are chosen; for one it opens in its row.
+const menus = [...(bulk?.querySelectorAll("details.up") ?? [])];
+const atFoot = new Map(menus.map((menu) => [menu, document.createComment("")]));
+for (const [menu, place] of atFoot) menu.before(place);
+const one = queue?.elements.one;
+let ofServer = one?.value; // without scripts it is the page that says which one
+const takeBack = (menu) => {
+  if (!menu.closest("tr")) return;
+  menu.open = false;
+  one.value = ofServer;
+  atFoot.get(menu).after(menu);
 };
 const openMenu = (id, row) => {
   const menu = document.getElementById(id);
   if (!menu || (!row && !chosen())) return;
-  if (row) forRow(row);
+  menus.forEach(takeBack);
+  if (row) {
+    row.lastElementChild.append(menu);
+    one.value = row.querySelector("[name=log]").value;
+    menu.lastElementChild.dataset.of = nameIn(row).textContent; // a phone shows it in place of the row
+  }
   menu.open = true;
+  const below = innerHeight - bulk.parentElement.offsetHeight - menu.lastElementChild.offsetHeight;
+  menu.classList.toggle("over", Boolean(row) && row.getBoundingClientRect().bottom > below);
   (menu.querySelector("[value=tomorrow]") ?? menu.querySelector("button")).focus();
 };
-const actOn = (name, id) => {
+for (const menu of menus) {
+  menu.addEventListener("toggle", () => menu.open || takeBack(menu));
+}
+const actOn = (name) => {
   if (chosen()) queue.querySelector(`.bulk > [value=${name}]`)?.click();
   else last?.querySelector(`[name=${name}]`)?.click();
 };
@@ -160,22 +171,24 @@ queue?.addEventListener("click", (event) => {
     for (const one of all.slice(ends[0], ends[1] + 1)) one.checked = tick.checked;
   }
   if (tick) before = tick;
-  if (tick && queue.elements.one?.value) forRow(null);
+  if (tick && ofServer) {
+    one.value = ofServer = "";
+    bulk.classList.remove("always");
+  }
   if (event.target.name === "page") {
     for (const one of ticks()) one.checked = event.target.checked;
   } else if (tick && queue.elements.page) {
     queue.elements.page.checked = ticks().every((one) => one.checked);
   }
-  const menu = event.target.closest("td :is([name=move], [name=assign])");
-  if (menu) {
+  const opens = event.target.closest("td > div > :is([name=move], [name=assign])");
+  if (opens) {
     event.preventDefault();
-    setTimeout(() => openMenu(menu.name, menu.closest("tr"))); // after this click closed others
+    setTimeout(() => openMenu(opens.name, opens.closest("tr"))); // after this click closed others
   }
   const clear = event.target.closest(".clear");
-  if (clear && !location.search.match(/\b(all|move|assign)=/)) {
+  if (clear && !bulk.classList.contains("always")) {
     event.preventDefault();
-    for (const one of [...ticks(), queue.elements.page]) one.checked = false;
-    forRow(null);
+    for (const tick of [...ticks(), queue.elements.page]) tick.checked = false;
     nameIn(last)?.focus();
   }
 });
@@ -197,20 +210,20 @@ queue?.addEventListener("keydown", (event) => {
 });
 // Enter in a field of a menu does what its button does; on a tick it opens the log.
 queue?.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && event.target.closest(".up") && queue.elements.one.value) {
-    event.target.closest(".up").open = false;
-    forRow(null);
-    nameIn(last)?.focus();
+  const menu = event.target.closest(".up");
+  if (event.key === "Escape" && menu?.closest("tr")) {
+    takeBack(menu);
+    nameIn(last).focus();
     event.stopPropagation();
   }
   if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
   event.preventDefault();
   const row = event.target.closest("tbody tr");
-  if (row) nameIn(row).click();
+  if (row && !menu) nameIn(row).click();
   else event.target.closest("p")?.querySelector("button")?.click();
 });
 queue?.addEventListener("submit", (event) => {
-  const row = event.submitter?.closest("tbody tr");
+  const row = event.submitter?.closest("td > div")?.closest("tr");
   if (row?.classList.contains("leaving")) event.preventDefault(); // it is on its way
   row?.classList.add("leaving");
 });
