@@ -741,9 +741,13 @@ def test_a_change_is_undone_from_the_timeline_by_who_may(shop: Shop) -> None:
         assert press_undo(admin, log_id, 2).status_code == 303
         assert shop.log(log_id)["CustomerName"] == "Bob Stone"
         told = timeline(admin.get(f"/logs/{log_id}"))
+        # Only an admin may look at the request, so only an admin is told its number.
+        (link,) = re.findall('href="(/requests/.*?)"', admin.get(f"/logs/{log_id}").text)[1:2]
+        assert "changed CustomerName of 1 log" in admin.get(link).text.replace("Changed", "changed")
+        assert ", request" not in timeline(ben.get(f"/logs/{log_id}"))[0]
     assert re.fullmatch(
-        r"You, through the panel: undo of what was done today \d\d:\d\d "
-        "Customer name Robert → Bob Stone",
+        r"You, through the panel: undo of what was done today \d\d:\d\d ?, "
+        "request [0-9a-f]{8}… Customer name Robert → Bob Stone",
         told[0],
     ), told[0]
 

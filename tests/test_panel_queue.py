@@ -959,6 +959,12 @@ def test_a_phone_has_the_whole_navigation_and_no_empty_foot(shop: Shop, browser:
                 gaps = [at - end for (_, end), (at, _) in itertools.pairwise(edges)]
                 assert min(gaps) > least
                 assert edges[-1][1] <= width - 8
+            # No tab is cut off by "New log", and none is out of sight.
+            boxes = [one.bounding_box() for one in page.locator(".tabs a").all()]
+            assert len(boxes) == 6
+            for box, after in itertools.pairwise(box for box in boxes if box):
+                assert box["x"] + box["width"] <= width
+                assert box["x"] + box["width"] <= after["x"] or box["y"] < after["y"]
             foot = page.locator(".foot")
             assert foot.evaluate("(one) => getComputedStyle(one).position") == "static"
             assert page.get_by_text("Times are in Australia/Sydney").is_visible()

@@ -23,20 +23,24 @@ from recontact.web import undoing
 from recontact.web.bodies import SHOWN, Piece, format_of, laid_out, text_of
 from recontact.web.bulk import name_of
 from recontact.web.forms import number_in
-from recontact.web.logs import customer_address
+from recontact.web.logs import customer_address, customer_name
 from recontact.web.panel import FORMAT, HEADERS, Panel, Person, panel_of, person_of
+from recontact.web.steps import isolated
 from recontact.web.timeline import Shown, Teller, cut, difference, label
 from recontact.web.undoing import Foreseen, foreseen, records_of, request_in, told_why
-from recontact.web.words import exact, first, moment
+from recontact.web.words import exact, first, moment, to_the_second
 
 PAGE: Final = 50
 """Requests of a page, and records of one that are shown."""
 CHANGES: Final = 200
 """Changed elements of one request that are shown."""
+NAMED: Final = 3
+"""Records of a request that its row in the list names."""
 MESSAGES: Final = 20
 """Messages of an answer that are shown."""
 ACKS: Final = ("Success", "Warning", "Error")
 _SHORTEST_ID: Final = 8
+_LONGEST_NAME: Final = 40
 _LONGEST_ACTION: Final = 40
 _LONGEST_WISH: Final = 60
 """Characters of a value that is told once more, as what an undo sets."""
@@ -110,7 +114,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request in the list."""
+    """A request in the list. of: whom it changed something of, the first few."""
 
     id: str
     when: str
@@ -118,24 +122,28 @@ class Row:
     by: str
     action: str
     mode: str
+    of: str
     items: int
     ack: str
     is_refused: bool
     duration: str
 
 
-def row_of(entry: JournalEntry, keys: Mapping[int, Key], now: datetime, site: Site) -> Row:
-    """A request as it stands in the list."""
+def row_of(
+    entry: JournalEntry, names: Sequence[str], keys: Mapping[int, Key], now: datetime, site: Site
+) -> Row:
+    """A request as it stands in the list. names: of the first records that it changed."""
     ack = entry.ack
     if entry.errors and entry.items:
         ack = f"{ack}, {entry.changed:,} of {entry.items:,} changed"
     return Row(
         str(UUID(bytes=entry.request)),
-        first(moment(entry.at, now, site.zone)),
+        first(to_the_second(entry.at, now, site.zone)),
         exact(entry.at),
         by(entry, keys),
         entry.action,
         entry.mode,
+        ", ".join([*names, "…"] if names and entry.changed > NAMED else names),
         entry.items,
         ack,
         entry.ack == "Error",
@@ -168,7 +176,7 @@ async def everything(request: Request) -> Response:
     keys = await panel.keys(person)
     asked = Asked.read(request.query_params, keys)
     wanted = asked.wanted(person.site)
-    entries = await panel.view(person, lambda view: view.journal_entries(wanted, PAGE + 1))
+    entries, names = await panel.view(person, lambda view: _listed(view, wanted))
     now = panel.now
     more, entries = len(entries) > PAGE, entries[:PAGE]
     actions = [*ACTIONS, *OWN_ACTIONS]
@@ -177,7 +185,7 @@ async def everything(request: Request) -> Response:
     return panel.render(
         request,
         "requests.html",
-        rows=[row_of(entry, keys, now, person.site) for entry in entries],
+        rows=[row_of(one, names.get(one.request, ()), keys, now, person.site) for one in entries],
         asked=asked,
         keys=[(one.key_id, key_name(one)) for one in keys.values()],
         actions=actions,
@@ -186,6 +194,27 @@ async def everything(request: Request) -> Response:
         newest=asked.address(None) if asked.before else "",
         older=asked.address(entries[-1].request) if more else "",
     )
+
+
+def _listed(view: View, wanted: Wanted) -> tuple[Sequence[JournalEntry], dict[bytes, list[str]]]:
+    """The entries of a page, and one more if there are more; the names of what they changed."""
+    entries = view.journal_entries(wanted, PAGE + 1)
+    made = {one.request: view.made_by(one.request, NAMED) for one in entries if one.changed}
+    log_ids = [one.log_id for some in made.values() for one in some if isinstance(one, Revision)]
+    logs = {log.log_id: log for log in view.logs_without_notes(log_ids)}
+
+    def name(one: AnyRevision) -> str:
+        if isinstance(one, Revision):
+            log = logs.get(one.log_id)
+            found = name_of(log) if log else f"log {one.log_id}"
+        else:
+            customer = view.customer_numbered(one.customer_id)
+            found = customer_name(customer) if customer else f"customer {one.customer_id}"
+        return isolated(cut(found, _LONGEST_NAME))
+
+    return entries, {
+        request: list(dict.fromkeys(map(name, some))) for request, some in made.items()
+    }
 
 
 def key_name(key: Key) -> str:
@@ -247,9 +276,9 @@ async def one(request: Request) -> Response:
     keys = await panel.keys(person)
     teller = Teller(person, keys, panel.now)
     span = Span(whole, whole)
-    some = found.touched[:PAGE]
-    would = await foreseen(panel, person, span, some, PAGE)
-    remains = would.outcome.remains
+    would = await foreseen(panel, person, span, found.touched, undoing.FORESEEN)
+    shown = [f"{'log' if of.is_log else 'customer'} {of.number}" for of in found.touched[:PAGE]]
+    remains = [one for one in would.outcome.remains if one.record in shown]
     whys = await panel.view(person, lambda view: [told_why(view, one, teller) for one in remains])
     left = {
         (one.record, one.revision, one.element): why for one, why in zip(remains, whys, strict=True)
@@ -265,8 +294,8 @@ async def one(request: Request) -> Response:
         "hidden": len(changes) - CHANGES,
         "touched": len(found.touched),
         "records": records_of(found.touched),
-        "shown": len(some),
-        "can_undo": bool(would.made) or len(found.touched) > PAGE,
+        "shown": len(shown),
+        "can_undo": bool(would.made) or would.number < would.total,
         "at_once": len(found.touched) <= undoing.AT_ONCE,
         "is_raw": is_raw,
         "lead": _lead(found),

@@ -123,9 +123,9 @@ class Told:
     """
     A revision in words.
 
-    when, exact: its time. sentence: who did what, but the end of it, `request`, the id of one that
-    came with a key, else "". said: what a contact brought into Notes. may_undo: whether the reader
-    may.
+    when, exact: its time. sentence: who did what, but the end of it, `request`, its id, where it
+    came with a key or the reader may look at it, else "". said: what a contact brought into Notes.
+    may_undo: whether the reader may.
     """
 
     number: int
@@ -245,7 +245,7 @@ class Teller:
             words.first(self.when(one.at)),
             words.exact(one.at),
             sentence,
-            str(UUID(bytes=one.request)) if one.key_id else "",
+            str(UUID(bytes=one.request)) if one.key_id or self._person.may("admin") else "",
             said,
             is_new,
             tuple(changes),

@@ -276,7 +276,7 @@ async def _page(request: Request, wish: Wish, about: Seen) -> Response:
         rows=rows,
         left=len(remains),
         records=records_of(about.records),
-        who=teller.who(first, begins=True) if first else "",
+        who=teller.who(first) if first else "",
         when=teller.when(first.at) if first else "",
         of=str(UUID(bytes=first.request)) if first else "",
     )

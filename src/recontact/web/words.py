@@ -63,6 +63,11 @@ def moment(value: datetime, now: datetime, zone: tzinfo) -> str:
     return f"{on.day} {_MONTHS[on.month - 1]} {on.year:04}"
 
 
+def to_the_second(value: datetime, now: datetime, zone: tzinfo) -> str:
+    """When something was, as a list of what came fast has it: "today 09:12:07"."""
+    return f"{_at(value, now, zone)}:{_in(zone, value).second:02}"
+
+
 def ago(value: datetime | None, now: datetime, zone: tzinfo) -> str:
     """How long ago something was: "3 weeks ago", "yesterday", "never"; to come, "in 3 days"."""
     if value is None:
