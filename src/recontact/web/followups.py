@@ -133,7 +133,7 @@ async def _show(
     now = panel.now
     today = words.today_in(now, person.site.zone)
     came = quote(asked.here.address, "/?=:,")
-    rows = [_row(entry, asked, came, now, person) for entry in seen.page.entries]
+    rows = [row_of(entry, asked, came, now, person) for entry in seen.page.entries]
     known = _once([*(one.username for one in people), *seen.who])
     chosen = {row.log_id for row in rows} if asked.is_all else _numbers(form.all("log"))
     return panel.render(
@@ -184,7 +184,8 @@ def _see(view: View, asked: Asked, person: Person) -> Seen:
     )
 
 
-def _row(entry: Entry, asked: Asked, came: str, now: datetime, person: Person) -> Row:
+def row_of(entry: Entry, asked: Asked, came: str, now: datetime, person: Person) -> Row:
+    """A follow-up as it stands in a list. came: the list's address, quoted."""
     log, zone = entry.log, person.site.zone
     if asked.tab is Tab.COMPLETED:
         due = words.Due(words.moment(log.date_updated, now, zone), "", is_late=False)

@@ -58,6 +58,17 @@ def last_line(notes: str | None, most: int) -> str:
     return cut(" ".join(next((one for one in reversed(lines) if one.strip()), "").split()), most)
 
 
+def last_lines(notes: str | None, most: int) -> str:
+    """The last lines of Notes, as many as there is room for; of a longer one the beginning."""
+    lines = [line for one in (notes or "")[-LOOKED_AT:].splitlines() if (line := one.strip())]
+    found: list[str] = []
+    for line in reversed(lines):
+        if found and len("\n".join([line, *found])) > most:
+            break
+        found.insert(0, cut(line, most))
+    return "\n".join(found)
+
+
 def last_said(notes: str | None) -> str:
     """The last line of Notes that tells something; of a contact, what was said."""
     for line in reversed((notes or "")[-LOOKED_AT:].splitlines()):

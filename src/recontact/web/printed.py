@@ -1,0 +1,79 @@
+"""A queue for paper: all of it, up to a bound, with what was noted last."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recontact.store import View
+from recontact.store.followups import PAGE, Entry, Tab
+from recontact.web import words
+from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked
+from recontact.web.followups import Row, row_of
+from recontact.web.panel import Person, panel_of, person_of
+from recontact.web.timeline import last_lines
+
+MOST: Final = 500
+"""Follow-ups of one print: some 40 sheets."""
+NOTES: Final = 400
+"""Characters of the notes of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A follow-up, and the end of its notes."""
+
+    row: Row
+    notes: str
+
+
+async def printed(request: Request) -> Response:
+    """The queue that an address asks for, from its first page on."""
+    panel, person = panel_of(request), person_of(request)
+    asked, now, zone = Asked.read(request.query_params).first, panel.now, person.site.zone
+    entries, number = await panel.view(person, lambda view: _read(view, asked, person))
+    came, today = quote(asked.address, "/?=:,"), words.today_in(now, zone)
+    return panel.render(
+        request,
+        "printed.html",
+        asked=asked,
+        title=TITLES[asked.tab],
+        rows=[
+            Printed(row_of(one, asked, came, now, person), last_lines(one.log.notes, NOTES))
+            for one in entries
+        ],
+        number=number,
+        day=words.day(today, today),
+        filters=_filters(asked, person),
+        is_done=asked.tab is Tab.COMPLETED,
+    )
+
+
+def _read(view: View, asked: Asked, person: Person) -> tuple[list[Entry], str]:
+    """The first follow-ups, and how many there are where that is more: "" where it is not."""
+    reading = view.queue(asked.queue(person))
+    entries: list[Entry] = []
+    cursor = None
+    for _ in range(MOST // PAGE):
+        page = reading.page(cursor)
+        entries += page.entries
+        cursor = page.after
+        if cursor is None:
+            return entries, ""
+    counts = reading.counts() or {}
+    return entries, f"{counts[asked.tab]:,}" if asked.tab in counts else "more"
+
+
+def _filters(asked: Asked, person: Person) -> list[str]:
+    """What the list leaves out, as what it has: `for Ana`."""
+    who = {ME: person.username, NOBODY: "nobody"}.get(asked.who, asked.who.removeprefix("name:"))
+    kind = "no type" if asked.type == NONE else asked.type.removeprefix("name:")
+    said = [
+        f"for {who}" if who else "",
+        kind,
+        asked.status or "",
+        f"“{asked.q}”" if asked.q else "",
+    ]
+    return [one for one in said if one]
