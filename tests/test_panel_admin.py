@@ -193,6 +193,11 @@ def test_a_key_is_kept_nowhere_and_shown_to_whoever_made_it(neto: Neto) -> None:
         for another in (other.get(path), client.get("/keys/1/made"), client.get("/keys/3/made")):
             assert another.status_code == 410
             assert key not in another.text
+            # It says why, where another can be made and this one revoked.
+            assert "That key is not shown again" in another.text
+            assert 'action="/keys"' in another.text
+            assert 'href="/keys/2/revoke"' in another.text
+        assert re.search(r"This page shows it until (tomorrow )?\d\d:\d\d, or", page.text)
         assert key not in client.get("/keys").text
 
         # Not once they have it, and not after ten minutes.

@@ -77,7 +77,7 @@ async def all_keys(request: Request) -> Response:
     try:
         wanted = _wanted(form, person.site, now)
     except WantedKeyError as error:
-        return await _list(request, form, str(error))
+        return await _list(request, form, str(error), 422)
     key = keys.new_key()
     ends = wanted["expires_at"]
     asked = {
@@ -142,13 +142,13 @@ def _end_of(day: date, site: Site) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), site.zone).astimezone(UTC)
 
 
-async def _list(request: Request, form: Form, problem: str = "") -> Response:
+async def _list(
+    request: Request, form: Form, problem: str = "", http_status: int = 200
+) -> Response:
     panel, site = panel_of(request), person_of(request).site
     known = await panel.store.look(lambda c: _of(c, site))
-    return panel.render(
-        request, "keys.html", 422 if problem else 200, **_listed(known, site, panel.now, form),
-        problem=problem,
-    )  # fmt: skip
+    listed = _listed(known, site, panel.now, form)
+    return panel.render(request, "keys.html", http_status, **listed, problem=problem)
 
 
 def _listed(known: Mapping[str, Key], site: Site, now: datetime, form: Form) -> dict[str, Any]:
@@ -211,11 +211,11 @@ async def made(request: Request) -> Response:
     new = panel.new_keys.get(mine)
     known = await panel.store.look(lambda c: _of(c, site))
     if new is None or str(new.number) != number or new.until <= now or number not in known:
-        sentence = (
-            "A key is shown once, to whoever made it, and only its hash is kept. If it is lost, "
-            "revoke it under Keys and make another."
+        problem = (
+            "That key is not shown again: a key is shown once, to whoever made it, and nobody can "
+            "look it up. If it is lost, make another here, and revoke the lost one below."
         )
-        return panel.problem(request, 410, "This key is not shown again", sentence)
+        return await _list(request, Form(), problem, 410)
     key = known[number]
     # When it was last used is noted up to half a minute later, what it wrote is in the journal.
     wanted = Wanted(key_id=key.key_id, since=key.created_at)
@@ -228,6 +228,7 @@ async def made(request: Request) -> Response:
         made=_row(key, site, now),
         came=ago(calls[0].at if calls else key.last_used_at, site, now),
         secret=new.key,
+        until=words.moment(new.until, now, site.zone).removeprefix("today "),
         samples=samples(new, key, words.today_in(now, site.zone)),
         adds="write" in key.may,
     )
