@@ -249,6 +249,13 @@ def test_what_is_empty_says_why_and_what_to_do(shop: Shop) -> None:
         assert empty("/?after=9.d9999-01-01")[2] == ["/"]
 
 
+def test_a_row_has_what_was_said_last_without_when_and_by_whom(shop: Shop) -> None:
+    notes = "Wants a sofa\n2026-11-24 10:00 ana, reached: In oak\n2026-11-25 10:00 ana, no answer"
+    shop.add(-1, Notes=notes)
+    with shop.client() as client:
+        assert re.findall(r"<small><bdi>(.*?)</bdi></small>", client.get("/").text) == ["In oak"]
+
+
 def test_whatever_is_in_a_log_is_shown_as_text(shop: Shop, page: "Page") -> None:
     texts = [
         HOSTILE,
@@ -597,6 +604,7 @@ def test_many_that_were_left_are_on_a_page_that_stays(shop: Shop) -> None:
             assert eve.get(place).status_code == 403
         assert client.get("/left/0").status_code == client.get(f"/left/{'0' * 32}").status_code
 
+        assert "Assign them to \u2068Ben\u2069 all the same</button>" in text
         (action,) = re.findall('<form method="post" action="(/[^"]*)" class="line">', text)
         again = form_of(text.partition("<main")[2])
         assert said(client, client.post(unescape(action), data=again)) == (
@@ -1089,7 +1097,7 @@ def test_without_scripts(shop: Shop, browser: "Browser") -> None:
         page.get_by_role("link", name="Choose all 57 that match").click()
         page.get_by_role("group", name="Chosen").get_by_role("button", name="Done").click()
         page.get_by_role("heading", name="57 follow-ups will be done").wait_for()
-        page.get_by_role("button", name="Do it").click()
+        page.get_by_role("button", name="Mark 57 follow-ups as done").click()
         wait_for_said(page, "57 follow-ups are done.")
 
 

@@ -17,7 +17,7 @@ from recontact.store.finding import Customers, Moment
 from recontact.web.forms import number_in
 from recontact.web.logs import customer_address, customer_name, ways
 from recontact.web.panel import Panel, Person, panel_of, person_of
-from recontact.web.timeline import Teller, Told, cut, label, last_line
+from recontact.web.timeline import Teller, Told, cut, label, last_said
 from recontact.web.words import Due, ago, day_of, due, exact
 
 PAGE: Final = 50
@@ -240,7 +240,7 @@ def _log_row(log: CustomerLog, now: datetime, person: Person) -> LogRow:
         log.follow_up_type or "",
         log.status,
         log.allocated_to or "",
-        last_line(log.notes, LINE),
+        last_said(log.notes, LINE),
         ago(last, now, zone),
         "" if last is None else exact(last),
     )

@@ -24,7 +24,7 @@ from recontact.web.forms import Form, number_in
 from recontact.web.outcomes import follow_ups, tell
 from recontact.web.panel import Panel, Person, panel_of, person_of
 from recontact.web.steps import StepError, isolated, step_in, step_of
-from recontact.web.timeline import last_line
+from recontact.web.timeline import last_said
 
 LINE: Final = 90
 """Characters of a log's notes on its row."""
@@ -199,7 +199,7 @@ def row_of(entry: Entry, asked: Asked, came: str, now: datetime, person: Person)
         log.log_id,
         log.revision,
         name_of(log),
-        last_line(log.notes, LINE),
+        last_said(log.notes, LINE),
         f"/logs/{log.log_id}?from={came}&at={quote(entry.cursor.write())}",
         due,
         exact,

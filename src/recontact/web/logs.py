@@ -25,7 +25,7 @@ from recontact.web.merging import Filled
 from recontact.web.panel import Person, panel_of, person_of
 from recontact.web.sessions import local as is_local
 from recontact.web.steps import isolated
-from recontact.web.timeline import OUTCOMES, Teller, cut, last_said
+from recontact.web.timeline import OUTCOMES, Teller, cut, last_said, over_with
 
 PAGE: Final = 50
 """Revisions of one page of the timeline."""
@@ -286,7 +286,7 @@ async def log_page(
         "log_id": log_id,
         "came": came,
         "here_address": came.address_of(log_id, came.at) if came else address_of(log_id),
-        "timeline": teller.tell(found.revisions, found.undone)[:PAGE],
+        "timeline": teller.tell(found.revisions, found.undone, over_with(found.recent))[:PAGE],
         "older": found.revisions[PAGE - 1].number if len(found.revisions) > PAGE else 0,
         "is_older": bool(older_than),
         "may_work": person.may("agent"),

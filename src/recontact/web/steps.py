@@ -29,13 +29,19 @@ class Step:
     What is to be done to follow-ups.
 
     fields: as a form asks for it. changes: elements by their names in the API. done: in words, what
-    becomes of them; is_state: whether those words tell how they are, and not what was done.
+    becomes of them; is_state: whether those words tell how they are, and not what was done. verb:
+    what a button says that does it, and what stands there behind whom it is done to.
     """
 
     fields: tuple[tuple[str, str], ...]
     changes: dict[str, str]
     done: str
+    verb: tuple[str, str]
     is_state: bool = False
+
+    def asks(self, whose: str) -> str:
+        """What the button says that does it to them: `Move 5 follow-ups to tomorrow`."""
+        return " ".join(part for part in (self.verb[0], whose, self.verb[1]) if part)
 
     def told(self, whose: str, number: int) -> str:
         """What was done, in a sentence."""
@@ -56,14 +62,15 @@ def step_of(form: Form, username: str, now: datetime, zone: tzinfo) -> Step | No
         asked = "date" if form.get("date") else "assign" if form.get("name") else ""
     match asked:
         case "done":
-            return _status(asked, Status.COMPLETED, "done")
+            return _status(asked, Status.COMPLETED, "done", ("Mark", "as done"))
         case "reopen":
-            return _status(asked, Status.REQUIRE_RECONTACT, "open again")
+            return _status(asked, Status.REQUIRE_RECONTACT, "open again", ("Reopen", ""))
         case "date":
             return _to_date(form, now, zone)
         case "no-date":
             changes = {"DateRequiredFollowUp": ""}
-            return Step((("do", asked),), changes, "without a date now", is_state=True)
+            verb = ("Leave", "without a date")
+            return Step((("do", asked),), changes, "without a date now", verb, is_state=True)
         case "assign":
             return _to_name(form.get("name").strip())
         case "me":
@@ -85,17 +92,19 @@ def step_in(request: Request) -> Step | None:
         return None
 
 
-def _status(asked: str, status: Status, done: str) -> Step:
-    return Step((("do", asked),), {"Status": status}, done, is_state=True)
+def _status(asked: str, status: Status, done: str, verb: tuple[str, str]) -> Step:
+    return Step((("do", asked),), {"Status": status}, done, verb, is_state=True)
 
 
 def _to_name(name: str) -> Step:
     if len(name) > LONGEST_NAME:
         raise StepError(f"A name has at most {LONGEST_NAME} characters: this one has {len(name)}.")
     if not name:
-        return Step((("do", "nobody"),), {"AllocatedTo": ""}, "nobody's now", is_state=True)
+        changes, verb = {"AllocatedTo": ""}, ("Assign", "to nobody")
+        return Step((("do", "nobody"),), changes, "nobody's now", verb, is_state=True)
     fields = (("do", "assign"), ("name", name))
-    return Step(fields, {"AllocatedTo": name}, f"assigned to {isolated(name)}")
+    to = f"to {isolated(name)}"
+    return Step(fields, {"AllocatedTo": name}, f"assigned {to}", ("Assign", to))
 
 
 def _to_date(form: Form, now: datetime, zone: tzinfo) -> Step:
@@ -117,7 +126,7 @@ def _to_day(value: date | datetime, now: datetime, zone: tzinfo) -> Step:
         fields.append(("time", at))
         when += f" {at}"
     changes = {"DateRequiredFollowUp": DayOrTime().write(value)}
-    return Step(tuple(fields), changes, f"moved to {when}")
+    return Step(tuple(fields), changes, f"moved to {when}", ("Move", f"to {when}"))
 
 
 def isolated(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -52,12 +52,6 @@ def contact_line(at: datetime, who: str, outcome: str, said: str) -> str:
     return f"{when} {who}{how}{what}"
 
 
-def last_line(notes: str | None, most: int) -> str:
-    """The last line of Notes, as much as a row has room for."""
-    lines = (notes or "")[-LOOKED_AT:].splitlines()
-    return cut(" ".join(next((one for one in reversed(lines) if one.strip()), "").split()), most)
-
-
 def last_lines(notes: str | None, most: int) -> str:
     """The last lines of Notes, as many as there is room for; of a longer one the beginning."""
     lines = [line for one in (notes or "")[-LOOKED_AT:].splitlines() if (line := one.strip())]
@@ -69,12 +63,12 @@ def last_lines(notes: str | None, most: int) -> str:
     return "\n".join(found)
 
 
-def last_said(notes: str | None) -> str:
+def last_said(notes: str | None, most: int = 160) -> str:
     """The last line of Notes that tells something; of a contact, what was said."""
     for line in reversed((notes or "")[-LOOKED_AT:].splitlines()):
         found = _LINE.fullmatch(line.strip())
         if said := (found["said"] or "" if found else line).strip():
-            return cut(said, 160)
+            return cut(said, most)
     return ""
 
 
@@ -150,6 +144,22 @@ class Told:
     may_undo: bool
 
 
+def over_with(revisions: Iterable[AnyRevision]) -> set[int]:
+    """
+    The numbers of those whose every element was changed again: an undo would change nothing.
+
+    revisions: of one record, from the newest down.
+    """
+    found: set[int] = set()
+    later: set[str] = set()
+    for one in revisions:
+        if kind_of(one) is Kind.CHANGED:  # what is withdrawn and comes back is as it was
+            if later.issuperset(one.changes):
+                found.add(one.number)
+            later.update(one.changes)
+    return found
+
+
 class Teller:
     """Tells a person of revisions of their site. keys: of the site, by number."""
 
@@ -219,17 +229,29 @@ class Teller:
         self,
         revisions: Iterable[AnyRevision],
         undone: Mapping[bytes, JournalEntry] | None = None,
+        over: Collection[int] = (),
     ) -> list[Told]:
         """
         The revisions of one record, in the order they come in.
 
-        undone: by their requests, the journal's entries of those that undid something.
+        undone: by their requests, the journal's entries of those that undid something. over: see
+        `over_with`; their undo is not offered.
         """
         some = list(revisions)
         undone = undone or {}
-        return [self._told(one, some, undone.get(one.request)) for one in some]
+        return [
+            self._told(one, some, undone.get(one.request), is_over=one.number in over)
+            for one in some
+        ]
 
-    def _told(self, one: AnyRevision, among: list[AnyRevision], undo: JournalEntry | None) -> Told:
+    def _told(
+        self,
+        one: AnyRevision,
+        among: list[AnyRevision],
+        undo: JournalEntry | None,
+        *,
+        is_over: bool,
+    ) -> Told:
         kind = kind_of(one)
         is_new = kind is Kind.ADDED
         said, outcome = self._spoken(one) if is_new or kind is Kind.CHANGED else ("", "")
@@ -260,7 +282,7 @@ class Teller:
             said,
             is_new,
             tuple(changes),
-            kind is Kind.CHANGED and self.may_undo(one),
+            kind is Kind.CHANGED and not is_over and self.may_undo(one),
         )
 
     def _spoken(self, one: AnyRevision) -> tuple[str, str]:
