@@ -7,15 +7,11 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
-    ColumnElement,
-    LargeBinary,
     Select,
     and_,
-    cast,
     func,
     literal,
     null,
-    or_,
     select,
     tuple_,
 )
@@ -98,7 +94,9 @@ def _beyond(
     """So many customers that have the words, and the username to go on from."""
     name = _one.username_folded
     of_site = select(name, _one.username, _one.details).where(_one.site == site.site)
-    of_site = of_site.where(*map(_may_have, words)).order_by(name.desc() if back else name)
+    texts = (_one.username, _one.details)
+    of_site = of_site.where(*(search.may_have(word, texts) for word in words))
+    of_site = of_site.order_by(name.desc() if back else name)
     found: list[str] = []
     more, piece = cursor, _PIECE if words else limit + 1
     for _ in range(max(1, _LOOKED_AT // piece)):
@@ -120,20 +118,6 @@ def _whole(names: list[str], site: Site, rows: search.Rows) -> list[Customer]:
     found = rows(select(customer).where(_one.site == site.site, _one.username_folded.in_(names)))
     whole = {one.username_folded: one for one in map(CUSTOMERS.load, found)}
     return [whole[name] for name in names]
-
-
-def _may_have(word: str) -> ColumnElement[bool]:
-    """
-    Whether a customer may have that word, by all of its text as it is kept.
-
-    A text that is all ASCII has it as it is; whether another has it, only `finds` knows.
-    """
-    texts = (_one.username, _one.details)
-    lengths = ((func.length(cast(text, LargeBinary)), func.length(text)) for text in texts)
-    other = or_(*(octets > characters for octets, characters in lengths))
-    if not word.isascii():
-        return other
-    return or_(*(func.lower(text).contains(word) for text in texts), other)
 
 
 _Texts = msgspec.defstruct("_Texts", [(key, str, "") for key in SEARCHED_DETAILS])

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from heapq import merge
+from itertools import groupby, islice, product
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
@@ -19,6 +21,7 @@ from sqlalchemy import (
     and_,
     false,
     func,
+    literal,
     or_,
     select,
     tuple_,
@@ -38,7 +41,7 @@ _log = customer_log.c
 
 PAGE: Final = 50
 """Logs of a page."""
-COUNTED: Final = 10_000
+COUNTED: Final = 1_000
 """Logs that are counted of a tab; a count above it stands for more."""
 STEP: Final = 5_000
 """Logs that one step of `Reading.matching` finds at most."""
@@ -294,17 +297,19 @@ class Reading:
             falls = self._falls(back=back)
             apart = [_log.status == status for status in self._statuses]  # each has its order
         ordered = [column.desc() for column in order] if falls else order
+        parts = self._parts(self._queue.tab, cursor, back=back)
         arms = [
-            select(_log.log_id, _log.follow_up_day, _log.follow_up_at, _name)
+            select(literal(arm), _log.log_id, _log.follow_up_day, _log.follow_up_at, _name)
             .where(*part, status)
             .order_by(*ordered)
             .limit(limit + 1)
             .subquery()
-            for part in self._parts(self._queue.tab, cursor, back=back)
-            for status in apart
+            for arm, (part, status) in enumerate(product(parts, apart))
         ]
         rows = self._rows(union_all(*(select(arm) for arm in arms)))
-        keys = sorted(map(self._cursor, rows), key=self._rank, reverse=falls)
+        # Of four arms' rows one in four is looked at: those that come first.
+        some = [map(self._cursor, list(arm)) for _, arm in groupby(rows, key=lambda row: row[0])]
+        keys = list(islice(merge(*some, key=self._rank, reverse=falls), limit + 1))
         return keys[:limit], keys[limit - 1] if len(keys) > limit else None
 
     def _done(
@@ -428,10 +433,16 @@ class Reading:
                 return None
             if common >= _COMMON:
                 most = _FEW
-        hits = search.hits(self._site, self._words, most, self._rows)
+        asked = search.asked_quickly(self._words, self._rows)
+        hits = search.hits(self._site, asked, most, self._rows) if asked else None
         if hits is None:
             return None
         found, number = hits
+        if len(asked) < len(self._words):
+            if number > _FEW:
+                return None
+            having = self._having_words([log_id for (log_id,) in self._rows(found)])
+            found, number = search.listed(sorted(having)), len(having)
         if self._is_done:
             return found if number > _FEW else [row[0] for row in self._rows(found)]
         # + 0: a few are read one by one; many are looked up while the index of the open logs goes.
@@ -444,8 +455,12 @@ class Reading:
 
     def _having_words(self, log_ids: list[int]) -> set[int]:
         """Those of these logs that have the words."""
-        texts = [_log.log_id, *(_log[key] for key in SEARCHED)]
-        logs = self._rows(self._logs(log_ids).with_only_columns(*texts))
+        texts = [_log[key] for key in SEARCHED]
+        logs = self._rows(
+            self._logs(log_ids)
+            .with_only_columns(_log.log_id, *texts)
+            .where(*(search.may_have(word, texts) for word in self._words))
+        )
         return {
             log_id
             for log_id, *some in logs
@@ -493,7 +508,7 @@ class Reading:
         return isinstance(cursor.value, int | date)
 
     def _cursor(self, row: Sequence[Any]) -> Cursor:
-        log_id, day, at, name = row
+        _, log_id, day, at, name = row
         if self._queue.order is Order.CUSTOMER:
             return Cursor(log_id, name)
         return Cursor(log_id, date.fromisoformat(day) if day else at)
@@ -539,14 +554,10 @@ class Reading:
         is_any_of = _log.status.in_(self._statuses)
         counts = []
         for some in parts.values():
-            arms = [
-                select(_log.log_id).where(*part, is_any_of).limit(COUNTED + 1).subquery()
-                for part in some
-            ]
-            every = union_all(*(select(arm) for arm in arms)).subquery()
-            counts.append(select(func.count()).select_from(every).scalar_subquery())
-        numbers = (min(number, COUNTED + 1) for number in self._rows(select(*counts))[0])
-        return dict(zip(parts, numbers, strict=True))
+            every = union_all(*(select(_log.log_id).where(*part, is_any_of) for part in some))
+            most = every.limit(COUNTED + 1).subquery()
+            counts.append(select(func.count()).select_from(most).scalar_subquery())
+        return dict(zip(parts, self._rows(select(*counts))[0], strict=True))
 
     def _one(self, statement: Select[Any]) -> Sequence[Any] | None:
         return next(iter(self._rows(statement)), None)

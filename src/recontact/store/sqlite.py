@@ -18,7 +18,7 @@ from sqlalchemy.pool import QueuePool
 
 from recontact.messages import RefusedError
 from recontact.model import JournalEntry, Key, Site
-from recontact.store import keys, tables
+from recontact.store import keys, search, tables
 from recontact.store.checkpoints import Checkpoints
 from recontact.store.committer import PATIENCE, Committer
 from recontact.store.errors import DatabaseError
@@ -70,10 +70,11 @@ def _connect(engine: Engine, *, writes: bool, checkpoints: bool) -> Engine:
             f"wal_autocheckpoint = {_CHECKPOINT_PAGES if checkpoints else 0}",
             f"journal_size_limit = {_WAL_KEPT}",
             "foreign_keys = ON",
-            f"query_only = {'OFF' if writes else 'ON'}",
             "cache_size = -65536",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+        connection.execute(search.WORDS).close()
+        connection.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}").close()
 
     # BEGIN IMMEDIATE: a deferred transaction that turns into a write can get SQLITE_BUSY at once,
     # timeout or not, when the command line writes the same file.
