@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from heapq import merge
-from itertools import groupby, islice, product
+from itertools import groupby, islice
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
@@ -297,17 +297,16 @@ class Reading:
             falls = self._falls(back=back)
             apart = [_log.status == status for status in self._statuses]  # each has its order
         ordered = [column.desc() for column in order] if falls else order
-        parts = self._parts(self._queue.tab, cursor, back=back)
+        columns = (_log.log_id, _log.follow_up_day, _log.follow_up_at, _name)
         arms = [
-            select(literal(arm), _log.log_id, _log.follow_up_day, _log.follow_up_at, _name)
-            .where(*part, status)
+            union_all(*(select(literal(arm), *columns).where(*part, status) for status in apart))
             .order_by(*ordered)
             .limit(limit + 1)
             .subquery()
-            for arm, (part, status) in enumerate(product(parts, apart))
+            for arm, part in enumerate(self._parts(self._queue.tab, cursor, back=back))
         ]
         rows = self._rows(union_all(*(select(arm) for arm in arms)))
-        # Of four arms' rows one in four is looked at: those that come first.
+        # Of the days and the instants, no more are looked at than come first.
         some = [map(self._cursor, list(arm)) for _, arm in groupby(rows, key=lambda row: row[0])]
         keys = list(islice(merge(*some, key=self._rank, reverse=falls), limit + 1))
         return keys[:limit], keys[limit - 1] if len(keys) > limit else None
