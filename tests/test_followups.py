@@ -15,7 +15,7 @@ from msgspec.structs import replace as changed
 from sqlalchemy import Executable
 
 from recontact.model import By, CustomerLog, Site, fold, new_customer, new_log
-from recontact.store import Transaction, View, Work, finding, followups, keys, open_store
+from recontact.store import Transaction, View, Work, finding, followups, keys, open_store, search
 from recontact.store.followups import Cursor, Order, Page, Place, Queue, Reading, Some, Tab
 from recontact.store.sqlite import SqliteStore
 from recontact.values import Absent, Status
@@ -61,6 +61,12 @@ class Shop:
 
         self.write(run)
         return after
+
+    def feed(self, most: int) -> None:
+        """Let the index of the search see so many logs."""
+        with self.store.begin() as connection:
+            driver = connection.connection.driver_connection
+            search.feed(driver, lambda one: connection.execute(one).fetchall(), most)
 
     def ask(self, read: Callable[[View], Any], site: Site | None = None) -> Any:
         return self.store.read(site or self.site, read)
@@ -120,6 +126,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, list[
         shop.now = NOW - timedelta(minutes=random.randrange(30) + 200 - number)
         made += shop.add(log)
     shop.add(*({"allocated_to": "Ana", "notes": "chair"} for _ in range(9)), site=shop.other)
+    shop.feed(150)
     shop.now = NOW
     with closing(shop.store):
         yield shop, made
@@ -132,6 +139,8 @@ WAYS: dict[str, dict[str, int]] = {
     "texts, few": {"PAGE": 7, "_SOUGHT": 0, "_FEW": 40},
     "texts, many": {"PAGE": 7, "_SOUGHT": 0, "_FEW": 0},
     "texts, too many": {"PAGE": 7, "_HITS": 0, "_READ": 3, "_LOOKED_THROUGH": 9, "STEP": 20},
+    "texts, too many begun": {"PAGE": 7, "BEGUN": 0},
+    "texts, too many begun, many": {"PAGE": 7, "BEGUN": 0, "_FEW": 0},
     "texts, too many open": {"PAGE": 7, "_HITS_OPEN": 0, "_READ": 50, "_LOOKED_THROUGH": 50},
 }
 """By what each way of reading is taken, so that all are tried with few logs."""
@@ -162,7 +171,7 @@ by_all_ways = pytest.mark.parametrize(("way", "filters"), CASES, indirect=["way"
 @pytest.fixture
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in WAYS[request.param].items():
-        monkeypatch.setattr(followups, name, value)
+        monkeypatch.setattr(search if name == "BEGUN" else followups, name, value)
     return str(request.param)
 
 
@@ -479,6 +488,58 @@ def test_a_search_sees_what_was_written_just_now(shop: Shop) -> None:
     shop.change(log, notes="tables")
     assert shop.ids(Queue(Tab.NO_DATE, text="chairs")) == []
     assert shop.ids(Queue(Tab.NO_DATE, text="tab")) == [1]
+
+
+def test_the_index_is_not_asked_for_a_beginning_of_too_many_words(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add(*({"username": f"customer{n}", "notes": f"oak, {n % 2} chairs"} for n in range(20)))
+    shop.feed(20)
+
+    def sees(text: str) -> tuple[bool, list[int]]:
+        """Whether the index was asked, so that all are counted; and what is found."""
+        queue = Queue(Tab.NO_DATE, text=text)
+        return shop.counts(queue) is not None, shop.ids(queue)
+
+    every = list(range(1, 21))
+    monkeypatch.setattr(search, "BEGUN", 10)
+    assert sees("customer1") == (False, [2, *every[10:]])  # 11 words
+    assert sees("chair") == (False, every)  # one, of 20 logs
+    assert sees("customer11") == (True, [12])
+    assert sees("oak customer") == (True, every)  # by what is before it
+    assert sees("1 customer1") == (True, [2, 12, 14, 16, 18, 20])
+    assert sees("oak customer1 customer1") == (True, [2])
+    assert sees("oa") == (True, every)  # the index holds it
+    monkeypatch.setattr(search, "BEGUN", 20)
+    assert sees("customer1") == (True, [2, *every[10:]])
+
+
+@pytest.mark.parametrize(
+    ("notes", "text", "is_found"),
+    [
+        ("Oak CHAIRS", "chairs oa", True),
+        ("oak,chairs", "chairs", True),
+        ("armchair", "chair", False),
+        ("Crème brûlée", "CREME brul", True),
+        ("creme", "crème", True),
+        ("\uff43hair", "chair", True),
+        ("椅子 chair", "椅子", True),
+        ("ÆON", "æon", True),
+        ("a\x00chair", "chair", True),
+        ("İstanbul", "istanbul", True),
+        ("\u212a", "k", True),  # a Kelvin sign
+        (None, "chair", False),
+    ],
+)
+def test_texts_are_looked_through_as_the_search_reads_them(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, notes: str | None, text: str, *, is_found: bool
+) -> None:
+    monkeypatch.setattr(followups, "_HITS", -1)
+    shop.add({"notes": notes})
+
+    queue = Queue(Tab.NO_DATE, text=text)
+    assert shop.counts(queue) is None
+    assert shop.ids(queue) == [1] * is_found
 
 
 @pytest.mark.parametrize("text", ["", " ", "?!", "\u0301"])
