@@ -47,6 +47,8 @@ PAGES_SHARE: Final = 4
 """How many times as long as other legs those of the panel take, which have many pages."""
 FEW_OPEN: Final = 10
 """Open logs of the queue that a long one is compared with."""
+PAGE_OPEN: Final = 70
+"""The same of one that has just a page of them overdue, so as many rows to show."""
 ITEMS_UNDONE: Final = 1_000
 """Items of the call that is undone."""
 SIZES: Final = {"10k": LOGS, "1m": MANY_LOGS, "10m": MOST_LOGS}
@@ -220,7 +222,7 @@ class Bench:
                     seen, more = paging.Seen(**said), _figures(load)
         if seen.faults:
             self.faults.append(f"{seen.faults} pages were wrong: {seen.wrong}")
-        if open_logs > FEW_OPEN and seen.empty:
+        if open_logs > PAGE_OPEN and seen.empty:
             self.faults.append(f"there was nothing in {', '.join(sorted(set(seen.empty)))}")
         return more | _of_pages(seen)
 
@@ -398,9 +400,11 @@ def _panel() -> Iterator[tuple[str, Leg]]:
     """The pages of the panel; of a long queue and a short one in turns."""
     for size in ("10k", "1m"):
         logs = SIZES[size]
+        short = {f"{FEW_OPEN} open": f"k-{size}-few", f"{PAGE_OPEN} open": f"k-{size}-page"}
         for kind, open_logs, beside, ratio in (
-            ("idle", logs // 10, False, {f"{FEW_OPEN} open": f"k-{size}-few"}),
+            ("idle", logs // 10, False, short),
             ("few", FEW_OPEN, False, {}),
+            ("page", PAGE_OPEN, False, {}),
             ("busy", logs // 10, True, {}),
         ):
             where = f", beside {PACE} updates/s" if beside else ""

@@ -8,7 +8,7 @@ from typing import Final
 
 import paging
 import painting
-from legs import FEW_OPEN, LEGS, PACE, READ_PACE, Figures
+from legs import FEW_OPEN, LEGS, PACE, PAGE_OPEN, READ_PACE, Figures
 from seeding import LOGS_AT_START
 from serving import READERS
 
@@ -231,6 +231,8 @@ def _panel() -> Iterator[Floor]:
         yield Floor(asked, f"all queues: {what}", beside, partial(gt, most))
     asked = f"100,000 open page as fast as {FEW_OPEN}: at most 1.5 of the time"
     yield Floor(asked, f"queue: p50_of_{FEW_OPEN} open", at, lambda r: r <= 1.5)
+    asked = f"the same with as many rows to show, of {PAGE_OPEN}: at most 1.2 of the time"
+    yield Floor(asked, f"queue: p50_of_{PAGE_OPEN} open", at, lambda r: r <= 1.2)
     for page in paging.NAMES:
         asked = f"{page}: under 50 KB, as it is sent"
         yield Floor(asked, f"{page}: packed", at, partial(gt, 50_000))
