@@ -21,10 +21,14 @@ from recontact.web.timeline import Teller, Told, cut, label, last_said
 from recontact.web.words import Due, ago, day_of, due, exact
 
 PAGE: Final = 50
-"""Customers of a page, and logs and revisions of one customer's."""
-_STEPS: Final = 10
+"""Customers of a page."""
+LOGS: Final = 20
+"""Logs on the page of one customer: the newest that are open, and as many that are completed."""
+STEPS: Final = 20
+"""Revisions of a page of their timeline. With both full of long notes it has under 50 KB."""
+_TRIES: Final = 10
 """Times that customers without a next step are looked for, 1,000 a time, before a page is short."""
-LINE: Final = 160
+LINE: Final = 120
 """Characters of a note that stand in a row."""
 
 
@@ -105,7 +109,7 @@ def _without_next_step(view: View, text: str) -> Customers:
     """A page of those without a next step, by ID; the way back is the first page."""
     after = number_in(text)
     found: list[Customer] = []
-    for _ in range(_STEPS):
+    for _ in range(_TRIES):
         some, after = view.without_next_step(after or 0, PAGE - len(found))
         found += some
         if after is None or len(found) == PAGE:
@@ -174,9 +178,9 @@ async def one(request: Request) -> Response:
             return None
         return _Found(
             found,
-            view.logs_of_customer(found, PAGE + 1, is_open=True),
-            view.logs_of_customer(found, PAGE + 1, is_open=False),
-            view.happened(found, before, PAGE + 1),
+            view.logs_of_customer(found, LOGS + 1, is_open=True),
+            view.logs_of_customer(found, LOGS + 1, is_open=False),
+            view.happened(found, before, STEPS + 1),
         )
 
     found = await panel.view(person, read)
@@ -196,11 +200,11 @@ async def _page(
     customer = found.one
     teller = Teller(person, await panel.keys(person), now)
     address = customer_address(customer.username)
-    open_logs = sorted(found.open_logs[:PAGE], key=lambda log: _soonest(log, zone))
+    open_logs = sorted(found.open_logs[:LOGS], key=lambda log: _soonest(log, zone))
     rows = [_log_row(log, now, person) for log in open_logs]
-    happened = found.happened[:PAGE]
+    happened = found.happened[:STEPS]
     more = ""
-    if len(found.happened) > PAGE:
+    if len(found.happened) > STEPS:
         joined = "&" if "?" in address else "?"
         more = f"{address}{joined}before={Moment.of(happened[-1]).write()}#timeline"
     return panel.render(
@@ -213,9 +217,10 @@ async def _page(
         ways=ways(customer),
         next=rows[0] if rows and rows[0].exact else None,
         open_logs=rows,
-        done_logs=[_log_row(log, now, person) for log in found.done_logs[:PAGE]],
-        more_open=len(found.open_logs) > PAGE,
-        more_done=len(found.done_logs) > PAGE,
+        done_logs=[_log_row(log, now, person) for log in found.done_logs[:LOGS]],
+        most=LOGS,
+        more_open=len(found.open_logs) > LOGS,
+        more_done=len(found.done_logs) > LOGS,
         groups=_details(customer),
         steps=[_step(one, teller) for one in happened],
         older=more,
