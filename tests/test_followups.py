@@ -420,8 +420,8 @@ def test_no_log_is_missed_or_repeated_while_others_write(
     rest = [entry.log.log_id for one in (then, last) for entry in one.entries]
     assert first == right[:4]
     assert rest == [*(log_id for log_id in right[4:] if log_id != right[5]), late.log_id]
-    place = shop.place(queue, page.after or Cursor(0, None))
-    assert place.position == 4  # of three before it one is gone, and one came
+    place = shop.place(queue, then.entries[0].cursor)
+    assert place.position == 4  # of four before it two are gone, and one came
     assert place.total == 11
 
 
@@ -474,8 +474,19 @@ def test_counts_end_somewhere(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     shop.add({})
 
     assert shop.counts(Queue()) == dict(zip(OPEN_TABS, (4, 0, 0, 1), strict=True))
-    place = shop.place(Queue(), Cursor(14, 2**32))
+    place = shop.place(Queue(), Cursor(14, int((NOW - timedelta(days=3)).timestamp())))
     assert (place.position, place.total) == (5, 4)
+
+
+def test_what_left_a_queue_has_no_place_but_neighbours(shop: Shop) -> None:
+    logs = shop.add(*({"date_required_follow_up": date(2026, 11, day)} for day in (1, 2, 3)))
+    cursor = Cursor(2, date(2026, 11, 2))
+    assert shop.place(Queue(), cursor).position == 2
+
+    shop.change(logs[1], status=Status.COMPLETED)
+    place = shop.place(Queue(), cursor)
+    assert (place.position, place.total) == (None, None)
+    assert [one and one.log.log_id for one in (place.before, place.after)] == [1, 3]
 
 
 # -- texts that the index has yet to see, and others' logs -----------------------------------------

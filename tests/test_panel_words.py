@@ -1,4 +1,4 @@
-"""What the panel says of days and times, in the site's zone."""
+"""What the panel says of days and times, in the site's zone, and of numbers."""
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recontact.store.followups import Place
 from recontact.web import words
+from recontact.web.logs import _position
 from recontact.web.words import Due
 
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -286,3 +288,19 @@ def test_days_grow_with_time_and_words_with_days(now: datetime, zone: tzinfo) ->
         assert size >= last - 16  # a unit's half: 63 days are "2 months"
         assert size <= days + 16
         last = size
+
+
+@pytest.mark.parametrize(
+    ("position", "total", "said"),
+    [
+        (3, 12, "3 of 12"),
+        (1_000, 1_000, "1,000 of 1,000"),
+        (3, 1_001, "3 of 1,000+"),
+        (1_001, 1_001, ""),
+        (None, None, ""),
+    ],
+)
+def test_a_place_is_said_as_far_as_it_was_counted(
+    position: int | None, total: int | None, said: str
+) -> None:
+    assert _position(Place(position, total, None, None)) == said

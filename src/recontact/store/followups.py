@@ -8,7 +8,7 @@ has all that the filters ask for: of 100,000 open logs it takes 5 ms to look thr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from heapq import merge
@@ -171,7 +171,8 @@ class Place:
     """
     Where a log stands in a queue: `position` of `total`, and its neighbours.
 
-    Both count up to `COUNTED`, what is above stands for more; None where nobody has counted.
+    Both count up to `COUNTED`, what is above stands for more; None where nobody has counted, and
+    where the log is not there any more.
     """
 
     position: int | None
@@ -243,13 +244,16 @@ class Reading:
             return Place(None, None, None, None)
         before, _ = self._find(cursor, 1, back=True)
         after, _ = self._find(cursor, 1)
-        position = total = None
-        if not (self._looks_through or self._is_done):
-            tab = self._queue.tab
-            parts = {"before": self._parts(tab, cursor, back=True), "all": self._parts(tab, None)}
-            numbers = self._numbers(parts)
-            position, total = numbers["before"] + 1, numbers["all"]
-        return Place(position, total, before[0] if before else None, after[0] if after else None)
+        place = Place(None, None, before[0] if before else None, after[0] if after else None)
+        if self._looks_through or self._is_done:
+            return place
+        here, _ = self._find(place.before.cursor if place.before else None, 1)
+        if not here or here[0].log.log_id != cursor.log_id:
+            return place
+        tab = self._queue.tab
+        parts = {"before": self._parts(tab, cursor, back=True), "all": self._parts(tab, None)}
+        numbers = self._numbers(parts)
+        return replace(place, position=numbers["before"] + 1, total=numbers["all"])
 
     def matching(self, after: int = 0) -> Some:
         """

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote
 
 from recontact.model import fold
 from recontact.store import View
-from recontact.store.followups import Cursor, Entry, Order, Queue, Tab
+from recontact.store.followups import COUNTED, Cursor, Entry, Order, Queue, Tab
 from recontact.values import ABSENT, Absent, Status
 from recontact.web.forms import number_in
 from recontact.web.panel import Person
@@ -139,6 +139,11 @@ class Asked:
     def unfiltered(self) -> "Asked":
         """The first page of its tab, with all that is in it."""
         return Asked(self.tab, order=self.order)
+
+
+def counted(number: int) -> str:
+    """How many follow-ups there are, as far as they are counted."""
+    return f"{COUNTED:,}+" if number > COUNTED else f"{number:,}"
 
 
 def named(name: str) -> str:

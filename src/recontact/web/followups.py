@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from recontact.model import fold
 from recontact.store import View, staff
-from recontact.store.followups import COUNTED, PAGE, Entry, Order, Page, Tab
+from recontact.store.followups import PAGE, Entry, Order, Page, Tab
 from recontact.store.followups import Some as Matching
 from recontact.store.saved import SavedView, SavedViewError, forget_view, save_view, saved_views
 from recontact.values import Status
 from recontact.web import words
-from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, named
+from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, counted, named
 from recontact.web.bulk import READ, Outcome, bulk, foreseen, name_of
 from recontact.web.forms import Form, number_in
 from recontact.web.outcomes import follow_ups, tell
@@ -216,7 +216,7 @@ def _tabs(asked: Asked, counts: dict[Tab, int] | None) -> list[dict[str, Any]]:
         {
             "label": TITLES[tab],
             "address": asked.first.but(tab=tab).address,
-            "count": _many(counts[tab]) if counts and tab in counts else "",
+            "count": counted(counts[tab]) if counts and tab in counts else "",
             "is_here": tab is asked.tab,
             "is_late": tab is Tab.OVERDUE and bool(counts and counts[tab]),
         }
@@ -225,11 +225,7 @@ def _tabs(asked: Asked, counts: dict[Tab, int] | None) -> list[dict[str, Any]]:
 
 
 def _count(asked: Asked, counts: dict[Tab, int] | None) -> str:
-    return _many(counts[asked.tab]) if counts and asked.tab in counts else ""
-
-
-def _many(number: int) -> str:
-    return f"{COUNTED:,}+" if number > COUNTED else f"{number:,}"
+    return counted(counts[asked.tab]) if counts and asked.tab in counts else ""
 
 
 def _once(names: Sequence[str]) -> list[str]:
@@ -296,7 +292,7 @@ def _empty(asked: Asked, seen: Seen) -> dict[str, Any]:
 
 
 def _follow_ups(number: int) -> str:
-    return f"{_many(number)} follow-up{'' if number == 1 else 's'}"
+    return f"{counted(number)} follow-up{'' if number == 1 else 's'}"
 
 
 def _is(number: int) -> str:

@@ -17,7 +17,7 @@ from recontact.store.followups import COUNTED, Cursor, Order, Place, Queue, Tab
 from recontact.store.journal import Wanted
 from recontact.values import Status
 from recontact.web import merging, words
-from recontact.web.asked import TITLES
+from recontact.web.asked import TITLES, counted
 from recontact.web.asked import Asked as AskedQueue
 from recontact.web.bulk import name_of
 from recontact.web.forms import Form, number_in
@@ -131,7 +131,7 @@ def _find(view: View, log_id: int, older_than: int | None, came: Came | None) ->
         recent,
         {one.request: one for one in whole if one},
         view.customer(log.username) if log and log.username else None,
-        _place(view, log, came) if log and came and came.queue else None,
+        view.queue(came.queue).place(came.place_of(log)) if log and came and came.queue else None,
         {key: view.names_in_use(key) for key in merging.NAMES} if log else {},
     )
 
@@ -140,16 +140,6 @@ def _has_all(recent: Sequence[Revision]) -> bool:
     """Whether what set each element is among these revisions, the newest."""
     set_here = (one.changes for one in recent if kind_of(one) is Kind.CHANGED)
     return recent[-1].number == 1 or not set(merging.EDITABLE).difference(*set_here)
-
-
-def _place(view: View, log: CustomerLog, came: Came) -> Place:
-    """Where a log stands; without a position where it is in that queue no more."""
-    assert came.queue
-    reading = view.queue(came.queue)
-    place = reading.place(came.place_of(log))
-    here = reading.page(place.before.cursor if place.before else None).entries[:1]
-    is_there = bool(here) and here[0].log.log_id == log.log_id
-    return place if is_there else Place(None, None, place.before, place.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +212,7 @@ def _position(place: Place | None) -> str:
     """`6 of 12`, as far as it was counted."""
     if place is None or place.position is None or place.total is None:
         return ""
-    if max(place.position, place.total) > COUNTED:
-        return ""
-    return f"{min(place.position, place.total):,} of {place.total:,}" if place.total else ""
+    return f"{place.position:,} of {counted(place.total)}" if place.position <= COUNTED else ""
 
 
 def customer_address(username: str) -> str:
