@@ -727,6 +727,18 @@ def test_counts_read_the_index_alone(
     assert plan.count("customer_log") == 14
 
 
+@pytest.mark.parametrize("tab", [Tab.OVERDUE, Tab.COMPLETED])
+def test_what_a_search_found_is_counted_in_one_go(
+    full: tuple[Shop, list[CustomerLog]], tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followups, "_FEW", 0)
+    monkeypatch.setattr(followups, "_SOUGHT", 0)
+
+    found = plans(full[0], lambda reading: reading.counts(), Queue(tab, text="chair"))
+
+    assert sum(plan.count("follow_up_day (site=? AND status=?") for plan in found) == 1
+
+
 @pytest.mark.parametrize("filters", [{}, FILTERED])
 def test_completed_is_read_by_its_date(
     full: tuple[Shop, list[CustomerLog]], filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ in the order of the index (`customer_log` by status and follow-up), and put toge
 has all that the filters ask for: of 100,000 open logs it takes 5 ms to look through them all.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -212,6 +213,7 @@ class Reading:
         self._statuses = [queue.status] if queue.status in _OPEN else _OPEN
         self._words = words(queue.text)
         self._hits: list[int] | Select[Any] | None = None  # LogIDs of all that can be in the tab
+        self._open_hits: Sequence[Sequence[Any]] | None = None  # with their days and instants
         self._looks_through = False
         if self._words:
             self._hits = self._search()
@@ -234,9 +236,16 @@ class Reading:
 
     def counts(self) -> dict[Tab, int] | None:
         """How many logs each open tab has; `COUNTED` + 1: or more. None: it would take long."""
-        if self._looks_through:
+        if self._hits is None and not self._looks_through:
+            return self._numbers({tab: self._parts(tab, None) for tab in _OPEN_TABS})
+        # Each tab would go through the index once more.
+        hits = self._open_hits
+        if self._is_done and self._hits is not None:
+            hits = self._open_among(self._hits)
+        if hits is None:
             return None
-        return self._numbers({tab: self._parts(tab, None) for tab in _OPEN_TABS})
+        numbers = Counter(self._tab(day, at) for _, day, at in hits)
+        return {tab: min(numbers[tab], COUNTED + 1) for tab in _OPEN_TABS}
 
     def place(self, cursor: Cursor) -> Place:
         """Where the log at a cursor stands, or stood."""
@@ -448,13 +457,22 @@ class Reading:
             found, number = search.listed(sorted(having)), len(having)
         if self._is_done:
             return found if number > _FEW else [row[0] for row in self._rows(found)]
+        self._open_hits = self._open_among(found, is_few=number <= _FEW)
+        return None if self._open_hits is None else [log_id for log_id, *_ in self._open_hits]
+
+    def _open_among(
+        self, found: list[int] | Select[Any], *, is_few: bool = False
+    ) -> Sequence[Sequence[Any]] | None:
+        """The open logs among these that meet the filters, with days and instants; None: many."""
+        if isinstance(found, list):
+            is_few = len(found) <= _FEW
+            found = search.listed(found)
         # + 0: a few are read one by one; many are looked up while the index of the open logs goes.
-        log_id = _log.log_id if number <= _FEW else _log.log_id + 0
+        log_id = _log.log_id if is_few else _log.log_id + 0
         is_open = _log.status.in_(self._statuses)
-        rows = self._rows(
-            select(_log.log_id).where(*self._met, is_open, log_id.in_(found)).limit(_HITS_OPEN + 1)
-        )
-        return [log_id for (log_id,) in rows] if len(rows) <= _HITS_OPEN else None
+        whole = select(_log.log_id, _log.follow_up_day, _log.follow_up_at)
+        rows = self._rows(whole.where(*self._met, is_open, log_id.in_(found)).limit(_HITS_OPEN + 1))
+        return rows if len(rows) <= _HITS_OPEN else None
 
     def _having_words(self, log_ids: list[int]) -> set[int]:
         """Those of these logs that have the words."""
@@ -495,6 +513,16 @@ class Reading:
         return None
 
     # -- the order -----------------------------------------------------------------------------
+
+    def _tab(self, day: str | None, at: int | None) -> Tab:
+        """The tab of an open log."""
+        if day is None and at is None:
+            return Tab.NO_DATE
+        for tab, end in ((Tab.OVERDUE, 0), (Tab.TODAY, 1)):
+            first = self._today + timedelta(days=end)
+            if day < first.isoformat() if day else (at or 0) < self._start(first):
+                return tab
+        return Tab.UPCOMING
 
     def _falls(self, *, back: bool) -> bool:
         """Whether dates become earlier as one goes on."""
