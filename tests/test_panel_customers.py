@@ -368,6 +368,9 @@ def test_a_step_of_the_past_is_undone_where_it_stands(neto: Neto) -> None:
             said = client.get("/customers/bob")
             assert " as before." in said.text
             assert 'name="request" value="' in said.text
+        # Of what was undone nothing is left to undo: each has the undo alone.
+        undos = re.findall(r'name="revision" value="(\d+)"', client.get("/customers/bob").text)
+        assert undos == ["3", "3"]
 
     assert neto.log(log_id)["FollowUpType"] == "Email"
     assert customer(neto, "bob", "UserGroup")["UserGroup"] == "Trade"

@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recontact.fields import CUSTOMER_DETAILS
-from recontact.history import AnyRevision, Kind, kind_of
-from recontact.model import Customer, CustomerLog, CustomerRevision, words
+from recontact.history import AnyRevision, Kind, kind_of, noun_of
+from recontact.model import Customer, CustomerLog, CustomerRevision, Revision, words
 from recontact.store import View
 from recontact.store.finding import Customers, Moment
 from recontact.web.forms import number_in
 from recontact.web.logs import customer_address, customer_name, ways
 from recontact.web.panel import Panel, Person, panel_of, person_of
-from recontact.web.timeline import Teller, Told, cut, label, last_said
+from recontact.web.timeline import Teller, Told, cut, label, last_said, over_with
 from recontact.web.words import Due, ago, day_of, due, exact
 
 PAGE: Final = 50
@@ -222,7 +222,7 @@ async def _page(
         more_open=len(found.open_logs) > LOGS,
         more_done=len(found.done_logs) > LOGS,
         groups=_details(customer),
-        steps=[_step(one, teller) for one in happened],
+        steps=_steps(happened, teller),
         older=more,
         is_first=before is None,
     )
@@ -267,8 +267,21 @@ def _details(customer: Customer) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(name, some) for name, some in groups.items() if some]
 
 
-def _step(one: AnyRevision, teller: Teller) -> Step:
-    (told,) = teller.tell([one])
+def _steps(happened: Sequence[AnyRevision], teller: Teller) -> list[Step]:
+    """What happened, from the newest down."""
+    records: dict[tuple[str, int], list[AnyRevision]] = {}
+    for one in happened:
+        records.setdefault(_record_of(one), []).append(one)
+    over = {record: over_with(some) for record, some in records.items()}
+    return [_step(one, teller, over[_record_of(one)]) for one in happened]
+
+
+def _record_of(one: AnyRevision) -> tuple[str, int]:
+    return noun_of(one), one.log_id if isinstance(one, Revision) else one.customer_id
+
+
+def _step(one: AnyRevision, teller: Teller, over: set[int]) -> Step:
+    (told,) = teller.tell([one], over=over)
     is_new = kind_of(one) is Kind.ADDED
     if isinstance(one, CustomerRevision):  # what it was added with stands beside, as it is now
         return Step(replace(told, changes=()) if is_new else told, 0, one.customer_id)
