@@ -492,6 +492,7 @@ def test_somebody_is_let_in(neto: Neto) -> None:
         ({"username": "x" * 101}, "1 to 100 characters"),
         ({"username": "a\x00"}, "can be seen"),
         ({"username": "ana"}, "works here already"),
+        ({"username": "key 1"}, "The panel calls somebody else 'key 1': choose another."),
         ({"role": "owner"}, "A role is viewer, agent, admin"),
         ({"password": "short"}, "10 to 1,024 characters"),
         ({"password": ""}, "10 to 1,024 characters"),

@@ -125,9 +125,22 @@ def test_a_name_is_taken_in_whatever_case_and_on_its_own_site_only(
     assert [one.username for one in staff.everyone(connection, site)] == ["Ana"]
 
 
-def test_nobody_can_be_taken_for_the_command_line(connection: Connection, site: Site) -> None:
-    with pytest.raises(StaffError, match="already"):
-        another(connection, site, "Command line")
+@pytest.mark.parametrize(
+    "username",
+    ["Command line", "the command line", "You", "ME", "somebody", "nobody", "Key 1", "key 12, erp"],
+)
+def test_nobody_can_be_taken_for_whom_a_timeline_calls_so(
+    connection: Connection, site: Site, username: str
+) -> None:
+    with pytest.raises(StaffError, match="calls somebody else"):
+        another(connection, site, username)
+
+
+@pytest.mark.parametrize("username", ["Keys", "key", "Key West", "Youssef", "mel", "nobody2"])
+def test_a_name_that_only_looks_so_is_taken(
+    connection: Connection, site: Site, username: str
+) -> None:
+    assert another(connection, site, username).username == username
 
 
 @pytest.mark.parametrize("username", ["", "  ", "x" * 101, "a\nb", "a\u202eb", "a\x00b"])

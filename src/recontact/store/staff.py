@@ -1,6 +1,7 @@
 """Staff, their passwords and sessions, and the link that makes a site's first login."""
 
 import hashlib
+import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ KEPT_FOR: Final = timedelta(minutes=15)
 SHORTEST_PASSWORD: Final = 10
 LONGEST_PASSWORD: Final = 1_024
 LONGEST_USERNAME: Final = 100
+_TAKEN: Final = re.compile(
+    rf"(?:the )?{COMMAND_LINE}|me|you|somebody|nobody|everyone|key\s+\d+\b.*", re.DOTALL
+)
+"""What pages call others than staff, in lower case: nobody could tell who it was."""
 
 _staff, _session, _setup = tables.staff.c, tables.session.c, tables.setup.c
 
@@ -222,7 +227,9 @@ def add(
             f"A username has 1 to {LONGEST_USERNAME} characters that can be seen; "
             f"got {quote(username)}."
         )
-    if named(connection, username, site) or fold(username) == COMMAND_LINE:
+    if _TAKEN.fullmatch(fold(username)):
+        raise StaffError(f"The panel calls somebody else {quote(username)}: choose another.")
+    if named(connection, username, site):
         raise StaffError(f"Somebody named {quote(username)} works here already: choose another.")
     values = {
         "username": username,
