@@ -561,4 +561,4 @@ def test_what_did_not_change_is_not_sent_again(shared: Neto, path: str) -> None:
 def test_another_address_is_not_found(shared: Neto, path: str) -> None:
     answer = shared.http.get(path, follow_redirects=False)
 
-    assert answer.status_code in (307, 404)
+    assert answer.status_code == 404

@@ -829,3 +829,11 @@ def test_axe_finds_nothing(neto: Neto, browser: "Browser", scheme: str, width: i
         page.get_by_role("button", name="Create key").click()
         page.get_by_role("heading", name="Key for warehouse").wait_for()
         looks_right()
+
+
+@pytest.mark.parametrize("path", ["/keys/", "/keys/1/made/", "/docs/", "/healthz/"])
+def test_no_address_leads_to_the_host_that_a_client_names(shared: Neto, path: str) -> None:
+    with panel_client(shared, new_session(shared, "admin")) as client:
+        answer = client.get(path, headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers

@@ -109,6 +109,8 @@ def create_app(
         ],
         exception_handlers={404: web.not_found},
     )
+    # It would lead from /keys/ to whatever host the client names.
+    others.router.redirect_slashes = False
     panel = web.Panel(
         store,
         clock,
