@@ -452,6 +452,26 @@ def test_agents_undo_what_they_did_themselves_and_admins_all(neto: Neto) -> None
         client.close()
 
 
+def test_who_did_what_the_journal_let_go_is_told_why_an_admin_must_undo_it(neto: Neto) -> None:
+    (log_id,) = neto.add({})
+    with (
+        panel_client(neto, new_session(neto, "agent", "ana")) as ana,
+        panel_client(neto, new_session(neto, "agent", "ben")) as ben,
+        panel_client(neto, new_session(neto, "admin", "boss")) as boss,
+    ):
+        request = complete(ana, log_id)
+        with neto.store.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM journal")
+        for answer in (ana.get(f"/undo?request={request}"), undone(ana, request)):
+            assert answer.status_code == 403
+            assert "That was too long ago" in answer.text
+            assert "only an admin of your shop can undo it" in answer.text
+        assert "Somebody else did that" in undone(ben, request).text
+        assert neto.log(log_id)["Status"] == "Completed"
+        assert undone(boss, request).status_code == 303
+    assert neto.log(log_id)["Status"] == "Require Recontact"
+
+
 def test_many_are_shown_before_they_are_undone_and_are_one_request(
     neto: Neto, admin: httpx.Client
 ) -> None:

@@ -84,11 +84,16 @@ def request_in(text: str) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is to be undone: the records that it wrote, its first revision, and whose it is."""
+    """
+    What is to be undone: the records that it wrote, its first revision, and whose it is.
+
+    is_forgotten: it may be one's own, but the journal keeps no longer what would tell.
+    """
 
     records: Sequence[Touched]
     first: AnyRevision | None
     is_own: bool
+    is_forgotten: bool = False
 
 
 def seen(view: View, wish: Wish, person: Person) -> Seen:
@@ -106,7 +111,9 @@ def seen(view: View, wish: Wish, person: Person) -> Seen:
     is_own = first is not None and first.key_id is None and first.who == person.username
     if is_own and first is not None:
         entry = view.journal_entry(first.request)
-        is_own = entry is not None and entry.format == FORMAT
+        if entry is None:
+            return Seen(records, first, is_own=False, is_forgotten=True)
+        is_own = entry.format == FORMAT
     return Seen(records, first, is_own)
 
 
@@ -129,6 +136,14 @@ async def undo(request: Request) -> Response:
             request, 404, "There is nothing to undo", "Your shop has no such log or customer."
         )
     if not (about.is_own or person.may("admin")):
+        if about.is_forgotten:
+            return panel.problem(
+                request,
+                403,
+                "That was too long ago",
+                "The journal keeps no longer that it was done here, in the panel, so only an admin "
+                "of your shop can undo it: ask one.",
+            )
         return panel.problem(
             request,
             403,
