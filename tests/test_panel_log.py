@@ -194,6 +194,43 @@ def test_a_contact_is_saved_from_one_form(shop: Shop) -> None:
     assert shop.revisions(log_id) == 2
 
 
+def test_a_contact_whose_form_is_sent_again_is_noted_once(shop: Shop) -> None:
+    log_id = shop.add(DateRequiredFollowUp=shop.day(-1))
+    with shop.client() as client:
+        opened = Opened(client, f"/logs/{log_id}")
+        filled_in = {"said": "Rang", "outcome": "reached", "next": "tomorrow"}
+        opened.save(**filled_in)
+        shop.neto.update("json", {"LogID": log_id, "FollowUpType": "Phone"})  # meanwhile
+
+        again = opened.save(**filled_in)
+
+        told = said(client, again)
+        assert told == "Bob Stone: saved already, and nothing was noted twice."
+        assert shop.log(log_id)["Notes"].count("Rang") == 1
+        assert shop.revisions(log_id) == 3
+        # What was refused is not done, and what is filled in otherwise is not the same.
+        refused = Opened(client, f"/logs/{log_id}")
+        assert refused.save(said="Wrote", next="date", day="2020-01-01").status_code == 422
+        assert "noted" in said(client, refused.save(said="Wrote"))
+        assert "reached" in said(client, opened.save(**(filled_in | {"said": "Rang again"})))
+        assert shop.log(log_id)["Notes"].count("\n") == 2
+
+
+def test_a_new_log_whose_form_is_sent_again_is_added_once(shop: Shop) -> None:
+    with shop.client() as client, shop.client("Ben") as other:
+        opened = Opened(client, "/logs/new", "username")
+        first, again = (opened.save(name="Dora", notes="Oak") for _ in range(2))
+        log_id = int(first.headers["location"].rpartition("/")[2])
+        assert again.headers["location"] == first.headers["location"]
+        told = said(client, again)
+        assert told == f"Log {log_id} was added already, and not a second time."
+        assert len(shop.neto.get(CustomerName="Dora").logs) == 1
+        # Somebody else who sends the very same has a form of their own.
+        opened.client = other
+        assert opened.save(name="Dora", notes="Oak").headers["location"] != f"/logs/{log_id}"
+        assert len(shop.neto.get(CustomerName="Dora").logs) == 2
+
+
 @pytest.mark.parametrize(
     ("days", "fields", "told"),
     [
@@ -703,12 +740,12 @@ def test_a_save_that_comes_between_reading_and_writing_is_merged_too(
     before = panel_module.Panel.submit
     came: list[int] = []
 
-    async def submit(self: Any, request: Any, action: str, items: Any) -> Any:
+    async def submit(self: Any, request: Any, action: str, items: Any, once: str) -> Any:
         if not came:  # whoever came between had the log for themselves
             came.append(1)
             theirs = [{"LogID": log_id, key: "Theirs"}]
             await before(self, request, action, theirs)
-        return await before(self, request, action, items)
+        return await before(self, request, action, items, once)
 
     monkeypatch.setattr(panel_module.Panel, "submit", submit)
     with shop.client() as ana:

@@ -379,6 +379,7 @@ class Repeatable(Struct, frozen=True):
     """
     An Idempotency-Key of one key, and what it stands for: the hash of the call's fingerprint and
     the journal's entry of the call, which has the answer. fingerprint: empty: it was erased.
+    key_id: 0: it is no key's, but tells a form of the panel from others.
     """
 
     site: int

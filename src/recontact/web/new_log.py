@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recontact.model import CustomerLog, new_log
+from recontact.model import CustomerLog, Revision, new_log
 from recontact.values import Status
 from recontact.web import merging, words
 from recontact.web.forms import Form
@@ -17,7 +17,7 @@ from recontact.web.logs import (
     known_in,
     menus_of,
 )
-from recontact.web.panel import Panel, Person, panel_of, person_of
+from recontact.web.panel import Panel, Person, once_of, panel_of, person_of
 
 
 @dataclass(slots=True)
@@ -96,7 +96,16 @@ async def _add(request: Request, form: Form) -> Response:
     item["Status"] = one.values["status"] or Status.REQUIRE_RECONTACT
     if one.username:
         item["Username"] = one.username
-    written = await panel.submit(request, "AddCustomerLog", [item])
+    written = await panel.submit(request, "AddCustomerLog", [item], once_of(request, form))
+    came = Came.read(request, person)
+    if written.again:
+        (added,) = await panel.view(
+            person, lambda view: view.made_by(bytes.fromhex(written.request), 1)
+        )
+        assert isinstance(added, Revision)
+        path = address_of(added.log_id, came.address if came else "")
+        text = f"Log {added.log_id} was added already, and not a second time."
+        return panel.redirect(request, path, text, written.request)
     if written.problems:
         codes = {message.code for message in written.reply.messages}
         if codes <= {"CL003", "CL010", "CL014"} and one.username:
@@ -107,6 +116,5 @@ async def _add(request: Request, form: Form) -> Response:
         return await _new_page(request, one, 422)
     (log,) = written.reply.became.values()
     assert isinstance(log, CustomerLog)
-    came = Came.read(request, person)
     path = address_of(log.log_id, came.address if came else "")
     return panel.redirect(request, path, f"{called(log)} is added.", written.request)

@@ -5,12 +5,13 @@ import dataclasses
 import gzip
 import hashlib
 import hmac
+import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -24,8 +25,17 @@ from recontact.body import Bodies
 from recontact.fields import Shape, with_notes_limit
 from recontact.limits import Meter, Rate
 from recontact.messages import Format, RefusedError, Reply
-from recontact.model import Dialect, JournalEntry, Key, Site, packed
-from recontact.store import Connection, JournalLimits, Store, View, staff
+from recontact.model import Dialect, JournalEntry, Key, Repeatable, Site, packed
+from recontact.store import (
+    IDEMPOTENCY,
+    Connection,
+    JournalLimits,
+    Store,
+    Transaction,
+    View,
+    Work,
+    staff,
+)
 from recontact.store.journal import enter
 from recontact.store.staff import Passwords, Role, SignedIn
 from recontact.web.forms import FORM_LIMIT, STRANGERS_LIMIT, Form, read_form
@@ -110,10 +120,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write did. request: its id, in hexadecimal digits, by which it can be undone."""
+    """
+    What a write did. request: its id, in hexadecimal digits, by which it can be undone.
+
+    again: its form was sent before, and what that did is not done again; then `reply` is empty.
+    """
 
     reply: Reply
     request: str
+    again: bool = False
 
     @property
     def problems(self) -> list[str]:
@@ -222,14 +237,14 @@ class Panel:
         return {one.key_id: one for one in known.values() if one.site.site == person.site.site}
 
     async def submit(
-        self, request: Request, action: str, items: Sequence[Mapping[str, Any]]
+        self, request: Request, action: str, items: Sequence[Mapping[str, Any]], once: str = ""
     ) -> Written:
         """
         Do an action of the API for the person who asks; journaled in the same transaction.
 
         items: elements by their names in the API, as a JSON call of it has them, so that the values
-        are read, and refused, by the field table's own rules. Raises RefusedError (503) when it is
-        not saved or its outcome is unknown.
+        are read, and refused, by the field table's own rules. once: see `once_of`. Raises
+        RefusedError (503) when it is not saved or its outcome is unknown.
         """
         person = person_of(request)
         one = actions.ACTIONS[action]
@@ -257,7 +272,21 @@ class Panel:
             self._since(),
             Handling(),
         )
-        await self.store.submit(work)
+
+        def run(tx: Transaction) -> Repeatable | None:
+            known = tx.get(IDEMPOTENCY, site.site, entry.key_id, once) if once else None
+            # What was refused may be sent again, as a program's call may not.
+            if known is None and work.run(tx).entry.changed and once:
+                digest = hashlib.sha256(once.encode()).digest()
+                tx.put(
+                    IDEMPOTENCY, Repeatable(site.site, entry.key_id, once, digest, entry.request)
+                )
+            return known
+
+        once_only = Work(site, run, work.log_ids, work.weight, work.queries)
+        known = await self.store.submit(once_only)
+        if known:
+            return Written(Reply(action), known.request.hex(), again=True)
         return Written(replies[-1], entry.request.hex())
 
     async def administer(
@@ -350,7 +379,7 @@ class Panel:
     ) -> HTMLResponse:
         """
         A page. Beside `values` templates have: person (None: nobody is signed in), site, here (the
-        path), path (with what stands behind its ?), places, said, and the function static.
+        path), path (with what stands behind its ?), places, said, and the functions static, once.
         """
         person = getattr(request.state, "person", None)
         said = self._said(request) if person else None
@@ -428,6 +457,7 @@ class Panel:
             auto_reload=False,
         )
         templates.globals["static"] = static_address
+        templates.globals["once"] = partial(secrets.token_urlsafe, 12)
         templates.filters["browser"] = browser
         return templates
 
@@ -456,6 +486,19 @@ def person_of(request: Request) -> Person:
 def id_of(request: Request) -> bytes:
     """The request's id."""
     return bytes(request.scope[REQUEST_ID])
+
+
+def once_of(request: Request, form: Form) -> str:
+    """
+    What tells a form from all others, so that it is done once, however often it is sent.
+
+    A page gives each form a field `once` of its own. Who changes what is filled in, and sends it
+    again, means something else. "": the form has no such field.
+    """
+    if not form.get("once"):
+        return ""
+    sent = f"{person_of(request).staff_id} {request.scope['path']} {form.encode()}"
+    return hashlib.sha256(sent.encode()).hexdigest()
 
 
 def path_of(request: Request) -> str:

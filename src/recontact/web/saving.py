@@ -19,7 +19,7 @@ from recontact.web.conflicts import Both, against_of, kept_of, label_of, whose_i
 from recontact.web.forms import Form, FormError, number_in
 from recontact.web.logs import Came, address_of, called, known_in, log_id_of, log_page
 from recontact.web.merging import Filled
-from recontact.web.panel import panel_of, person_of
+from recontact.web.panel import once_of, panel_of, person_of
 from recontact.web.steps import isolated
 from recontact.web.timeline import OUTCOMES, Teller
 
@@ -95,9 +95,14 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
         if not merged.changes:
             return _on(request, form, since, came, f"Nothing to save of {called(log)}.")
         item: dict[str, Any] = {"LogID": log_id, "Revision": log.revision}
+        # Only a line for the notes would be there twice.
+        once = once_of(request, form) if mine.line else ""
         written = await panel.submit(
-            request, "UpdateCustomerLog", [item | merging.elements(merged.changes, table)]
+            request, "UpdateCustomerLog", [item | merging.elements(merged.changes, table)], once
         )
+        if written.again:
+            text = f"{called(log)}: saved already, and nothing was noted twice."
+            return _on(request, form, since, came, text, written.request)
         codes = {one.code for one in written.reply.messages}
         if not codes & {"CL002", "CL004"}:
             break
@@ -202,7 +207,9 @@ async def _ask(
     picked = {f"pick_{key}": pick for key, pick in _picked(form).items()}
     unclear = {f"pick_{key}" for key in merged.conflicts}
     hidden = {**values, "revision": form.get("revision"), "seen": str(log.revision)}
-    hidden |= {"then": form.get("then")} | {k: v for k, v in picked.items() if k not in unclear}
+    hidden |= {"then": form.get("then"), "once": form.get("once")} | {
+        k: v for k, v in picked.items() if k not in unclear
+    }
     return panel.render(
         request,
         "conflict.html",
