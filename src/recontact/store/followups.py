@@ -62,7 +62,7 @@ _VERY_COMMON: Final = 20
 _HITS_OPEN: Final = 10_000
 """The same of open logs that meet the filters."""
 _LOOKED_THROUGH: Final = 1_000
-"""Logs whose texts are looked through for one page, `_READ` at a time (30 ms)."""
+"""Logs whose texts are looked through for one page, `_READ` at a time (20 ms)."""
 _READ: Final = 250
 _FEW: Final = 2_000
 """Logs that are read one by one, rather than all of an index to find them."""
