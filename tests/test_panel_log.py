@@ -749,7 +749,7 @@ def test_a_save_that_comes_between_reading_and_writing_is_merged_too(
 
     monkeypatch.setattr(panel_module.Panel, "submit", submit)
     with shop.client() as ana:
-        answer = Opened(ana, f"/logs/{log_id}").save(name="Mine")
+        answer = Opened(ana, f"/logs/{log_id}").save(name="Mine", said="x")
     assert answer.status_code == (303 if key == "FollowUpType" else 409)
     log = shop.log(log_id)
     assert log["CustomerName"] == ("Mine" if key == "FollowUpType" else "Theirs")
