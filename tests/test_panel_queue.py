@@ -459,6 +459,17 @@ def test_an_undo_of_what_was_written_elsewhere_leads_to_it(shop: Shop) -> None:
         assert notice_of(client, answer)[0] == "1 is back under Overdue, with Notes as before."
 
 
+def test_what_was_due_this_morning_comes_back_under_today(shop: Shop) -> None:
+    morning = datetime.combine(shop.today, time(0, 1), SYDNEY)
+    (log_id,) = shop.neto.add({"CustomerName": "1", "DateRequiredFollowUp": morning.isoformat()})
+    with shop.client() as client:
+        assert names(client.get("/?tab=today")) == ["1"]
+        answer = client.post("/?tab=today", data={"done": log_id})
+        answer = client.post("/undo", data=notice_of(client, answer)[1])
+        assert answer.headers["location"] == f"/?tab=today#log-{log_id}"
+        assert notice_of(client, answer)[0] == "1 is back under Today."
+
+
 def test_undo_twice_is_not_redo(shop: Shop, page: "Page") -> None:
     (log_id, *_) = shop.add(-3, -2, -1)
     shop.open(page)

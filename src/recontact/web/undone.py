@@ -119,7 +119,7 @@ def _tab(log: CustomerLog, now: datetime, zone: tzinfo) -> Tab:
     value = log.date_required_follow_up
     if value is None:
         return Tab.NO_DATE
-    if words.due(value, now, zone).is_late:
+    day, today = words.day_of(value, zone), words.today_in(now, zone)
+    if day < today:  # what was due this morning is late, and under Today
         return Tab.OVERDUE
-    is_today = words.day_of(value, zone) == words.today_in(now, zone)
-    return Tab.TODAY if is_today else Tab.UPCOMING
+    return Tab.TODAY if day == today else Tab.UPCOMING
