@@ -200,20 +200,36 @@ def test_a_contact_whose_form_is_sent_again_is_noted_once(shop: Shop) -> None:
         opened = Opened(client, f"/logs/{log_id}")
         filled_in = {"said": "Rang", "outcome": "reached", "next": "tomorrow"}
         opened.save(**filled_in)
-        shop.neto.update("json", {"LogID": log_id, "FollowUpType": "Phone"})  # meanwhile
+        # Meanwhile somebody changes just what it changed, which it does not meet now.
+        theirs = {"FollowUpType": "Phone", "DateRequiredFollowUp": shop.day(9)}
+        shop.neto.update("json", {"LogID": log_id, **theirs})
 
-        again = opened.save(**filled_in)
-
-        told = said(client, again)
-        assert told == "Bob Stone: saved already, and nothing was noted twice."
-        assert shop.log(log_id)["Notes"].count("Rang") == 1
-        assert shop.revisions(log_id) == 3
+        for then in ("stay", "next"):  # by whichever button
+            told = said(client, opened.save(**filled_in, then=then))
+            assert told == "Bob Stone: this form was saved before, and is not saved twice."
+            assert shop.log(log_id)["Notes"].count("Rang") == 1
+            assert shop.revisions(log_id) == 3
         # What was refused is not done, and what is filled in otherwise is not the same.
         refused = Opened(client, f"/logs/{log_id}")
-        assert refused.save(said="Wrote", next="date", day="2020-01-01").status_code == 422
+        no_day = refused.save(said="Wrote", next="date", day="2020-01-01")
+        assert no_day.status_code == 422
+        assert filled(Opened.of(no_day, "said")[0])["once"] == filled(refused.form)["once"]
         assert "noted" in said(client, refused.save(said="Wrote"))
-        assert "reached" in said(client, opened.save(**(filled_in | {"said": "Rang again"})))
-        assert shop.log(log_id)["Notes"].count("\n") == 2
+        assert opened.save(**(filled_in | {"said": "Rang again"})).status_code == 409
+
+
+def test_a_form_with_edited_notes_does_not_meet_its_own_save(shop: Shop) -> None:
+    log_id = shop.add(Notes="Oak", DateRequiredFollowUp=shop.day(-1))
+    with shop.client() as client:
+        opened = Opened(client, f"/logs/{log_id}")
+        filled_in = {"said": "Rang", "notes": "Oak, or beech"}
+        for told in ("noted", "not saved twice"):
+            assert told in said(client, opened.save(**filled_in))
+        assert shop.log(log_id)["Notes"].count("Rang") == 1
+        # Without a line to note it is the same.
+        opened = Opened(client, f"/logs/{log_id}")
+        for told in ("saved", "not saved twice"):
+            assert told in said(client, opened.save(name="Robert"))
 
 
 def test_a_new_log_whose_form_is_sent_again_is_added_once(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from recontact.model import JournalEntry, Site, unpacked
 from recontact.store.tables import (
     dump_bodies,
     dump_journal,
+    idempotency,
     journal,
     journal_body,
     load_journal,
@@ -19,6 +20,7 @@ from recontact.store.tables import (
 )
 
 _entry = journal.c
+_once = idempotency.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,12 @@ def beginning_with(connection: Connection, site: Site, digits: str, limit: int) 
         .limit(limit)
     )
     return list(connection.execute(found).scalars())
+
+
+def is_known(connection: Connection, site: int, once: str) -> bool:
+    """Whether a form of the panel was done: see `recontact.web.panel.once_of`."""
+    of_form = and_(_once.site == site, _once.key_id == 0, _once.idempotency_key == once)
+    return connection.execute(select(_once.request).where(of_form)).first() is not None
 
 
 def enter(connection: Connection, entry: JournalEntry) -> None:

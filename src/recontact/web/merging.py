@@ -30,9 +30,9 @@ _FIELD_OF: Final = {
 """The field of a form that each element is in."""
 FILLED: Final = (
     "said", "outcome", "next", "day", "time", "who", "who_other", "status", "name", "type",
-    "type_other", "last", "notes",
+    "type_other", "last", "notes", "once",
 )  # fmt: skip
-"""The fields of a form of a log."""
+"""The fields of a form of a log; once: of each form that a page gives out another text."""
 EDITABLE: Final = tuple(_FIELD_OF)
 """The elements that a form can change."""
 

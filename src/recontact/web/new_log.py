@@ -96,7 +96,8 @@ async def _add(request: Request, form: Form) -> Response:
     item["Status"] = one.values["status"] or Status.REQUIRE_RECONTACT
     if one.username:
         item["Username"] = one.username
-    written = await panel.submit(request, "AddCustomerLog", [item], once_of(request, form))
+    once = once_of(request, one.values | {"username": one.username})
+    written = await panel.submit(request, "AddCustomerLog", [item], once)
     came = Came.read(request, person)
     if written.again:
         (added,) = await panel.view(
@@ -105,7 +106,7 @@ async def _add(request: Request, form: Form) -> Response:
         assert isinstance(added, Revision)
         path = address_of(added.log_id, came.address if came else "")
         text = f"Log {added.log_id} was added already, and not a second time."
-        return panel.redirect(request, path, text, written.request)
+        return panel.redirect(request, path, text)
     if written.problems:
         codes = {message.code for message in written.reply.messages}
         if codes <= {"CL003", "CL010", "CL014"} and one.username:

@@ -36,7 +36,7 @@ from recontact.store import (
     Work,
     staff,
 )
-from recontact.store.journal import enter
+from recontact.store.journal import enter, is_known
 from recontact.store.staff import Passwords, Role, SignedIn
 from recontact.web.forms import FORM_LIMIT, STRANGERS_LIMIT, Form, read_form
 
@@ -277,7 +277,7 @@ class Panel:
             known = tx.get(IDEMPOTENCY, site.site, entry.key_id, once) if once else None
             # What was refused may be sent again, as a program's call may not.
             if known is None and work.run(tx).entry.changed and once:
-                digest = hashlib.sha256(once.encode()).digest()
+                digest = bytes.fromhex(once)
                 tx.put(
                     IDEMPOTENCY, Repeatable(site.site, entry.key_id, once, digest, entry.request)
                 )
@@ -288,6 +288,13 @@ class Panel:
         if known:
             return Written(Reply(action), known.request.hex(), again=True)
         return Written(replies[-1], entry.request.hex())
+
+    async def was_done(self, request: Request, once: str) -> bool:
+        """Whether a form was sent before, and done. once: see `once_of`."""
+        site = person_of(request).site.site
+        return bool(once) and await self.store.look(
+            lambda connection: is_known(connection, site, once)
+        )
 
     async def administer(
         self, request: Request, action: str, asked: Any, change: Callable[[Connection], T]
@@ -488,17 +495,18 @@ def id_of(request: Request) -> bytes:
     return bytes(request.scope[REQUEST_ID])
 
 
-def once_of(request: Request, form: Form) -> str:
+def once_of(request: Request, values: Mapping[str, str]) -> str:
     """
     What tells a form from all others, so that it is done once, however often it is sent.
 
-    A page gives each form a field `once` of its own. Who changes what is filled in, and sends it
-    again, means something else. "": the form has no such field.
+    values: what is filled in, and in `once` what its page gave this form alone. Who changes what is
+    filled in, and sends it again, means something else; another button to send it by does not
+    count. "": the form has no such field.
     """
-    if not form.get("once"):
+    if not values["once"]:
         return ""
-    sent = f"{person_of(request).staff_id} {request.scope['path']} {form.encode()}"
-    return hashlib.sha256(sent.encode()).hexdigest()
+    sent = msgspec.json.encode([person_of(request).staff_id, request.scope["path"], values])
+    return hashlib.sha256(sent).hexdigest()
 
 
 def path_of(request: Request) -> str:

@@ -25,6 +25,7 @@ from recontact.web.timeline import OUTCOMES, Teller
 
 _TRIES: Final = 3
 """How often a save is merged anew with what came in between."""
+_TWICE: Final = "{}: this form was saved before, and is not saved twice."
 
 
 async def change(request: Request) -> Response:
@@ -71,6 +72,7 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
     log_id, zone = log_id_of(request), person.site.zone
     values = merging.filled(form)
     table = panel.shape("UpdateCustomerLog").item
+    once = once_of(request, values)
     for _ in range(_TRIES):
         since = await panel.view(
             person, partial(_since, log_id=log_id, revision=revision, came=came)
@@ -79,6 +81,8 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
             problem = "Not saved: the log was withdrawn meanwhile."
             return await log_page(request, values, revision, None, 409, problem)
         log, now = since.log, panel.now
+        if await panel.was_done(request, once):  # or it would meet what it did itself
+            return _on(request, form, since, came, _TWICE.format(called(log)))
         base = merging.before(log, since.revisions)
         seen_at = number_in(form.get("seen")) or revision
         seen = merging.before(log, [one for one in since.revisions if one.number > seen_at])
@@ -95,14 +99,11 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
         if not merged.changes:
             return _on(request, form, since, came, f"Nothing to save of {called(log)}.")
         item: dict[str, Any] = {"LogID": log_id, "Revision": log.revision}
-        # Only a line for the notes would be there twice.
-        once = once_of(request, form) if mine.line else ""
         written = await panel.submit(
             request, "UpdateCustomerLog", [item | merging.elements(merged.changes, table)], once
         )
         if written.again:
-            text = f"{called(log)}: saved already, and nothing was noted twice."
-            return _on(request, form, since, came, text, written.request)
+            return _on(request, form, since, came, _TWICE.format(called(log)))
         codes = {one.code for one in written.reply.messages}
         if not codes & {"CL002", "CL004"}:
             break
@@ -207,9 +208,7 @@ async def _ask(
     picked = {f"pick_{key}": pick for key, pick in _picked(form).items()}
     unclear = {f"pick_{key}" for key in merged.conflicts}
     hidden = {**values, "revision": form.get("revision"), "seen": str(log.revision)}
-    hidden |= {"then": form.get("then"), "once": form.get("once")} | {
-        k: v for k, v in picked.items() if k not in unclear
-    }
+    hidden |= {"then": form.get("then")} | {k: v for k, v in picked.items() if k not in unclear}
     return panel.render(
         request,
         "conflict.html",
