@@ -3,6 +3,8 @@
 import re
 import subprocess
 import threading
+import zlib
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from html import unescape
@@ -28,6 +30,7 @@ from conftest import (
     violations,
     watched,
 )
+from sqlalchemy import delete
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -35,7 +38,7 @@ from starlette.routing import Route
 from recontact import web
 from recontact.addresses import Networks
 from recontact.messages import RefusedError
-from recontact.store import keys, staff
+from recontact.store import keys, staff, tables
 from recontact.store.staff import Passwords
 from recontact.web.forms import STRANGERS_LIMIT, Form
 from recontact.web.panel import panel_of, person_of
@@ -713,6 +716,18 @@ def test_what_no_login_page_kept_is_passed_over(with_pages: Neto, kept: str) -> 
     assert rows(with_pages, "SELECT kept, kept_path FROM session") == [(None, None)]
 
 
+def test_a_small_packet_is_not_kept_as_a_large_form(with_pages: Neto) -> None:
+    add_staff(with_pages, "viewer", "ana")
+    for many in (STRANGERS_LIMIT, STRANGERS_LIMIT // 2):  # as it comes, and as it is written down
+        text = f"notes={'=' * many}".encode()
+        kept = urlsafe_b64encode(zlib.compress(text)).decode()
+        assert len(kept) < 1_000
+        assert log_in(with_pages, then="/note", kept=kept).status_code == 303
+        assert rows(with_pages, "SELECT kept FROM session") == [(None,)]
+        with with_pages.store.begin() as connection:
+            connection.execute(delete(tables.session))
+
+
 def test_an_ended_session_and_a_referer_that_is_no_address(with_pages: Neto) -> None:
     with panel_client(with_pages) as client:
         asked = client.post("/note/do", data={"notes": "x"}, headers={"Referer": "http://["})
@@ -744,8 +759,8 @@ def logged_out(connection: "Connection", ana: staff.Staff) -> None:
     [
         (revoked, 401, "Your session ended. What you filled in is kept"),
         (logged_out, 401, "Your session ended. What you filled in is kept"),
-        (demoted, 403, "You have the role viewer now. Nothing was done"),
-        (promoted, 403, "You have the role admin now. Nothing was done"),
+        (demoted, 403, "You have the role viewer now. Nothing was done, as it takes agent."),
+        (promoted, 403, "You have the role admin now. Nothing was done: go back, and send it"),
     ],
 )
 def test_a_form_is_taken_only_from_who_may_send_it_when_all_of_it_is_there(

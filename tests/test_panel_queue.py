@@ -27,9 +27,9 @@ from conftest import (
 )
 
 from recontact.model import Site
-from recontact.store import keys, staff
+from recontact.store import followups, keys, staff
 from recontact.store.staff import Role
-from recontact.web import printed
+from recontact.web import asked, printed
 from recontact.web.asked import Asked, named
 from recontact.web.panel import Person
 
@@ -1181,19 +1181,28 @@ def test_the_keys_of_a_log_lead_to_its_fields_and_to_the_logs_beside_it(
 def test_what_is_written_in_a_log_is_not_lost_to_a_key(shop: Shop, page: "Page") -> None:
     ids = shop.add(-2, -1)
     shop.open(page, f"/logs/{ids[0]}?from=/")
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    told: list[str] = []
+    page.on("dialog", lambda dialog: (told.append(dialog.type), dialog.dismiss()))
     page.keyboard.press("c")
     page.keyboard.type("Rang twice")
     page.keyboard.press("Escape")
     page.keyboard.press("j")
-    shop.neto.wait_for(lambda: page.evaluate("1") and asked)
-    assert asked == ["beforeunload"]
+    shop.neto.wait_for(lambda: page.evaluate("1") and told)
+    assert told == ["beforeunload"]
     assert page.locator("#said").input_value() == "Rang twice"
     page.keyboard.press("Control+Enter")  # that saves it, and asks nothing
     page.wait_for_url(re.compile(rf"/logs/{ids[1]}\b"))
     assert shop.neto.log(ids[0])["Notes"].endswith("Rang twice")
-    assert asked == ["beforeunload"]
+    assert told == ["beforeunload"]
+    # What was refused is not saved either, and nobody need type to make it so.
+    page.keyboard.type("Wrote")
+    page.locator("#day").fill("2020-01-01")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Not saved yet: see what is marked.").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("k")
+    shop.neto.wait_for(lambda: page.evaluate("1") and len(told) == 2)
+    assert page.locator("#said").input_value() == "Wrote"
 
 
 @pytest.mark.parametrize(
@@ -1365,5 +1374,9 @@ def test_print_has_the_whole_list_with_the_shop_the_day_and_the_notes(
         monkeypatch.setattr(printed, "MOST", 50)
         page.reload()
         assert page.get_by_text("The first 50 of 70, no type.").is_visible()
+        for module in (followups, asked):
+            monkeypatch.setattr(module, "COUNTED", 60)
+        page.reload()
+        assert page.get_by_text("The first 50 of 60+, no type.").is_visible()
     with panel_client(shop.neto, new_session(shop.neto, "viewer", site=shop.site)) as viewer:
         assert viewer.get("/print?q=nothing").status_code == 200

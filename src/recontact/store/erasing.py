@@ -274,8 +274,9 @@ def _find_passed_over(database: Driver, found: Findings, names: Says) -> None:
 
 def _count(database: Driver, found: Findings) -> None:
     counts = []
-    for table in ("journal_body", "idempotency"):
-        sql = f"SELECT count(*) FROM {table} WHERE site = ? AND request = ?"  # noqa: S608  # ours
+    # What tells a form of the panel from others, of key 0, is no client's.
+    for among in ("journal_body WHERE true", "idempotency WHERE key_id > 0"):
+        sql = f"SELECT count(*) FROM {among} AND site = ? AND request = ?"  # noqa: S608  # ours
         rows = (database.execute(sql, (found.site, one)).fetchone() for one in found.requests)
         counts.append(sum(number for (number,) in rows))
     found.bodies, found.keys = counts

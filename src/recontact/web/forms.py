@@ -16,7 +16,7 @@ FIELDS: Final = 2_000
 FORM_LIMIT: Final = 1_048_576
 """Bytes of a form."""
 STRANGERS_LIMIT: Final = 262_144
-"""Bytes of a form that comes without a session: to read one as large takes some 15 ms."""
+"""Bytes of a form that comes without a session, or is kept until there is one: 15 ms to read."""
 PACKED_LIMIT: Final = 131_072
 """Characters of a form that was packed, inside such a one."""
 SECRETS: Final = ("password", "again", "before")
@@ -83,10 +83,12 @@ class Form:
         """The form that was packed so; None: there is none."""
         unpacking = zlib.decompressobj()
         try:
-            whole = unpacking.decompress(urlsafe_b64decode(text), 4 * FORM_LIMIT)
-            return cls.parse(whole) if unpacking.eof else None
+            whole = unpacking.decompress(urlsafe_b64decode(text), STRANGERS_LIMIT)
+            form = cls.parse(whole) if unpacking.eof else None
         except (ValueError, zlib.error, FormError):
             return None
+        # Written down again, a character can take nine of what it took.
+        return form if form and len(form.encode()) <= STRANGERS_LIMIT else None
 
 
 def number_in(text: str) -> int | None:

@@ -8,15 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recontact.store import View
-from recontact.store.followups import PAGE, Entry, Tab
+from recontact.store.followups import Entry, Tab
 from recontact.web import words
-from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked
+from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, counted
 from recontact.web.followups import Row, row_of
 from recontact.web.panel import Person, panel_of, person_of
 from recontact.web.timeline import last_lines
 
 MOST: Final = 500
 """Follow-ups of one print: some 40 sheets."""
+PAGES: Final = 40
+"""Pages of the queue that are read for one print; where what matches is rare some are empty."""
 NOTES: Final = 400
 """Characters of the notes of each."""
 
@@ -52,18 +54,22 @@ async def printed(request: Request) -> Response:
 
 
 def _read(view: View, asked: Asked, person: Person) -> tuple[list[Entry], str]:
-    """The first follow-ups, and how many there are where that is more: "" where it is not."""
+    """The first follow-ups, and what is said of their number."""
     reading = view.queue(asked.queue(person))
     entries: list[Entry] = []
     cursor = None
-    for _ in range(MOST // PAGE):
+    for _ in range(PAGES):
         page = reading.page(cursor)
         entries += page.entries
         cursor = page.after
         if cursor is None:
-            return entries, ""
+            return entries, f"{len(entries)} follow-up{'' if len(entries) == 1 else 's'}"
+        if len(entries) >= MOST:
+            break
     counts = reading.counts() or {}
-    return entries, f"{counts[asked.tab]:,}" if asked.tab in counts else "more"
+    if asked.tab in counts:
+        return entries, f"The first {len(entries)} of {counted(counts[asked.tab])}"
+    return entries, f"The first {len(entries)}, there may be more"
 
 
 def _filters(asked: Asked, person: Person) -> list[str]:

@@ -73,7 +73,7 @@ def page(handler: Handler, role: str = "viewer", *, shows_once: bool = False) ->
         try:
             response = await handler(request)
         except SessionChangedError as error:
-            return await _changed(request, error.signed)
+            return await _changed(request, error.signed, role)
         is_over = session.kept is not None and (
             request.method not in _GET or (shows_once and request.state.kept is not None)
         )
@@ -149,12 +149,13 @@ async def who(request: Request) -> SignedIn | None:
     return await panel.store.look(lambda connection: staff.signed_in(connection, token, now))
 
 
-async def _changed(request: Request, signed: SignedIn | None) -> Response:
+async def _changed(request: Request, signed: SignedIn | None, needed: str) -> Response:
     if signed is None:
         request.state.person = None
         return await ask_to_log_in(request)
     role = signed.staff.role
-    sentence = f"You have the role {role} now. Nothing was done: go back, and send it again."
+    again = ": go back, and send it again" if role.may(needed) else f", as it takes {needed}"
+    sentence = f"You have the role {role} now. Nothing was done{again}."
     return panel_of(request).problem(request, 403, "Your role was changed meanwhile", sentence)
 
 
@@ -176,8 +177,9 @@ async def ask_to_log_in(request: Request) -> Response:
             if refusal.http_status != 413:
                 raise
             return _too_long(request)
-    kept = form.without(SECRETS).pack()
-    if len(kept) > PACKED_LIMIT:
+    form = form.without(SECRETS)
+    kept = form.pack()
+    if len(form.encode()) > STRANGERS_LIMIT or len(kept) > PACKED_LIMIT:
         return _too_long(request)
     return await login_page(request, 401, then=_shows(request), kept=kept)
 

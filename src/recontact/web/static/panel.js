@@ -339,7 +339,9 @@ if (log) {
   if (location.hash === "#said") said.focus({ preventScroll: true });
   // What is written there and not saved is not lost to a key: the browser asks.
   const ask = (event) => event.preventDefault();
-  log.addEventListener("input", () => addEventListener("beforeunload", ask));
+  const guard = () => addEventListener("beforeunload", ask);
+  if ("unsaved" in log.dataset) guard(); // refused, or filled in before a login
+  log.addEventListener("input", guard);
   log.addEventListener("submit", () => removeEventListener("beforeunload", ask));
 }
 // Ctrl and Enter save; a day that is filled in is the one that is meant; Escape leaves a field, so
