@@ -420,6 +420,7 @@ def notice_of(client: httpx.Client, answer: httpx.Response) -> tuple[str, dict[s
         ({"tomorrow": "first"}, "1 is back under Overdue."),
         ({"one": "first", "name": "Ben"}, "1 is assigned to Cleo again."),
         ({"page": "1", "do": "done"}, "2 follow-ups are as they were before."),
+        ({"page": "1", "log": "first", "do": "done"}, "2 follow-ups are as they were before."),
     ],
 )
 def test_an_undo_says_what_came_back_and_offers_to_do_it_again(
@@ -911,6 +912,12 @@ def test_assign_offers_who_works_there_and_whose_there_are(shop: Shop, page: "Pa
     page.keyboard.press("c")
     page.keyboard.press("Enter")
     wait_for_said(page, "1 assigned to Cleo.")
+    # What begins none of these is the beginning of another name.
+    page.keyboard.press("a")
+    page.keyboard.type("Clara")
+    assert page.locator("#to-name").input_value() == "Clara"
+    page.keyboard.press("Enter")
+    wait_for_said(page, "1 assigned to Clara.")
 
 
 def test_keys_act_on_no_row_behind_the_list_of_keys_and_a_held_one_once(

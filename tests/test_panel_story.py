@@ -143,6 +143,7 @@ def test_a_person_who_has_never_seen_it_gets_through(server: Served, browser: "B
 
 def assert_it_says_who_changed_what(page: "Page") -> None:
     """That of a log which was added by the key, completed by the person, and opened by an undo."""
+    assert page.locator("h1").inner_text() == "Fir"
     undone, done, added = page.locator(".timeline > li").all_inner_texts()
     assert "undo" in undone
     assert "Completed" in done

@@ -333,8 +333,7 @@ async def act(request: Request) -> Response:
             query = here.first.query
             return panel.redirect(request, f"/many?{query}{'&' if query else ''}{fields}")
     else:
-        is_page = "page" in form and not form.all("log")
-        log_ids = sorted(shown if is_page else _numbers(form.all("log")))
+        log_ids = sorted(shown if "page" in form else _numbers(form.all("log")))
     if not log_ids:
         return panel.redirect(request, here.address, "Nothing was chosen, so nothing was done.")
     outcome = await bulk(

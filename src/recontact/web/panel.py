@@ -39,6 +39,7 @@ from recontact.store import (
 from recontact.store.journal import enter, is_known
 from recontact.store.staff import Passwords, Role, SignedIn
 from recontact.web.forms import FORM_LIMIT, STRANGERS_LIMIT, Form, read_form
+from recontact.web.words import short
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -466,6 +467,7 @@ class Panel:
         templates.globals["static"] = static_address
         templates.globals["once"] = partial(secrets.token_urlsafe, 12)
         templates.filters["browser"] = browser
+        templates.filters["short"] = short
         return templates
 
 

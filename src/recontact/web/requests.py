@@ -28,7 +28,7 @@ from recontact.web.panel import FORMAT, HEADERS, Panel, Person, panel_of, person
 from recontact.web.steps import isolated
 from recontact.web.timeline import Shown, Teller, cut, difference, label
 from recontact.web.undoing import Foreseen, foreseen, records_of, request_in, told_why
-from recontact.web.words import exact, first, moment, to_the_second
+from recontact.web.words import exact, first, moment, short, to_the_second
 
 PAGE: Final = 50
 """Requests of a page, and records of one that are shown."""
@@ -288,7 +288,7 @@ async def one(request: Request) -> Response:
     full = str(UUID(bytes=whole))
     values: dict[str, Any] = {
         "id": full,
-        "short": full[:8],
+        "short": short(full),
         "digits": whole.hex(),
         "changes": changes[:CHANGES],
         "hidden": len(changes) - CHANGES,

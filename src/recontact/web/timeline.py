@@ -304,7 +304,7 @@ class Teller:
         for one in among:
             if one.number == number or one.request.hex() == request:
                 return f" of what was done {self.when(one.at)}"
-        return f" of request {request[:8]}…" if request else ""
+        return f" of request {words.short(request)}" if request else ""
 
     def change(self, one: AnyRevision, key: str, old: Any, new: Any) -> Change:
         """An element that a revision changed, in words; of Notes where they differ."""

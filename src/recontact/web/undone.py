@@ -78,7 +78,7 @@ class Undone:
             return f"{name} is back under {TITLES[tab]}."
         was = amend(log, {key: old for key, (old, _) in one.changes.items()}, view.now)
         if _tab(was, view.now, zone) is not tab:
-            others = [key for key in one.changes if key not in _TAB]
+            others = [key for key in one.changes if key not in _TAB or _is_other(one, key)]
             back = f"{name} is back under {TITLES[tab]}"
             return self._elements(one, f"{back}, with", others) if others else f"{back}."
         if list(one.changes) == ["allocated_to"]:
@@ -110,6 +110,11 @@ class Undone:
 
 
 _BECAME: Final = {Kind.WITHDRAWN: "withdrawn", Kind.RESTORED: "back"}
+
+
+def _is_other(one: AnyRevision, key: str) -> bool:
+    """Whether a change of the status is none into Completed, or out of it: no tab tells of it."""
+    return key == "status" and Status.COMPLETED not in one.changes[key]
 
 
 def _tab(log: CustomerLog, now: datetime, zone: tzinfo) -> Tab:

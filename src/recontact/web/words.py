@@ -177,6 +177,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(some)} and {last}" if some else last
 
 
+def short(request: str) -> str:
+    """A request's id as people tell it from others: those of one minute begin alike."""
+    return f"{request[:8]}…{request[-4:]}"
+
+
 def first(text: str) -> str:
     """A text as the beginning of a sentence."""
     return text[:1].upper() + text[1:]

@@ -5,7 +5,7 @@ const typing = (element) =>
 // Keys of the page in view: a page's own script may add to them. Two keys, one after the other, stand
 // as "g q".
 export const keys = {
-  "/": () => document.querySelector("#find")?.focus(),
+  "/": () => document.querySelector("#find")?.select(),
   z: () => document.querySelector(".undo")?.click(),
   Z: () => document.querySelector(".redo")?.click(), // never z: twice pressed is not back again
 };
@@ -116,6 +116,7 @@ const openMenu = (id, row) => {
     menu.lastElementChild.dataset.of = nameIn(row).textContent; // a phone shows it in place of the row
   }
   menu.open = true;
+  typed = "";
   const below = innerHeight - bulk.parentElement.offsetHeight - menu.lastElementChild.offsetHeight;
   menu.classList.toggle("over", Boolean(row) && row.getBoundingClientRect().bottom > below);
   (menu.querySelector("[value=tomorrow]") ?? menu.querySelector("button")).focus();
@@ -193,16 +194,29 @@ queue?.addEventListener("click", (event) => {
   }
 });
 // In a menu the arrows and the first letters of its words lead to them, and no key of a row acts.
+// Letters that begin none of them begin a name: Enter must not take what stood in focus for it.
+let typed = "";
 queue?.addEventListener("keydown", (event) => {
-  const items = [...(event.target.closest("details.up[open]")?.querySelectorAll(".item") ?? [])];
+  const menu = event.target.closest("details.up[open]");
+  const items = [...(menu?.querySelectorAll(".item") ?? [])];
   if (!items.length || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
   const at = items.indexOf(event.target);
   const onwards = [...items.slice(at + 1), ...items.slice(0, at + 1)];
-  const begins = (item) => item.textContent.replace(/^\W+/, "").toLowerCase().startsWith(event.key.toLowerCase());
+  const begins = (item, text) => item.textContent.replace(/^\W+/, "").toLowerCase().startsWith(text.toLowerCase());
   let to = null;
   if (event.key === "ArrowDown") to = onwards[0];
   else if (event.key === "ArrowUp") to = items.at(at < 0 ? -1 : at - 1);
-  else if (event.key.length === 1 && event.key !== " ") to = onwards.find(begins) ?? event.target;
+  else if (event.key.length === 1 && event.key !== " ") {
+    const name = menu.querySelector("input[name=name]");
+    typed = name ? typed + event.key : event.key;
+    to = (name ? items : onwards).find((item) => begins(item, typed)) ?? event.target;
+    if (name && !begins(to, typed)) {
+      name.value = typed.slice(0, -1);
+      name.focus(); // and the letter goes there
+      event.stopPropagation();
+      return;
+    }
+  }
   if (!to) return;
   to.focus();
   event.preventDefault();
@@ -336,7 +350,10 @@ if (log) {
     s: () => log.querySelector("[name=next]:checked").focus(),
     a: () => who.focus(),
   });
-  if (location.hash === "#said") said.focus({ preventScroll: true });
+  if (location.hash === "#said") {
+    said.focus({ preventScroll: true });
+    for (const key of document.querySelectorAll(".said kbd")) key.prepend("Esc "); // out of the field
+  }
   // What is written there and not saved is not lost to a key: the browser asks.
   const ask = (event) => event.preventDefault();
   const guard = () => addEventListener("beforeunload", ask);
