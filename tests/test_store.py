@@ -50,6 +50,7 @@ from recontact.store import (
 # drop the store's locks (SQLite, "How To Corrupt", 2.2.1).
 from recontact.store.followups import Tab
 from recontact.store.sqlite import driver
+from recontact.store.writer import Writer
 from recontact.values import Status
 
 # -- a store of this process -------------------------------------------------------------------
@@ -492,36 +493,35 @@ def test_calls_that_are_run_one_by_one_do_not_all_wait_for_a_lock(
     monkeypatch.setattr(committer, "PATIENCE", 0.2)
     monkeypatch.setattr(committer, "HALVED", 100)
     running.add()  # from now on the writer knows that nobody else wrote
-    let_go = threading.Event()
+    begin, runs, one_by_one = Writer.begin, itertools.count(1), itertools.count(1)
+    is_one_by_one = False
+    waited: list[float] = []
 
-    def lock() -> None:
-        with closing(driver.connect(running.path, timeout=0, isolation_level=None)) as other:
-            while True:
-                with suppress(driver.OperationalError):
-                    other.execute("BEGIN IMMEDIATE")
-                    break
-            let_go.wait(1)
-
-    runs = itertools.count(1)
-    locking = threading.Thread(target=lock)
+    def beside_another(writer: Writer, patience: float) -> Any:
+        if is_one_by_one and patience and next(one_by_one) == 4:  # three are saved before
+            other.execute("BEGIN IMMEDIATE")
+        if other.in_transaction:
+            waited.append(patience)
+        return begin(writer, patience)
 
     def failing(tx: Transaction) -> None:
-        if next(runs) == 2:  # now one by one
-            locking.start()
+        nonlocal is_one_by_one
+        is_one_by_one = next(runs) == 2
         write_a_number_too_large(tx)
         tx.keep()
 
+    monkeypatch.setattr(Writer, "begin", beside_another)
     good = [Work(running.site, lambda tx: keep(tx, add(tx, {}))) for _ in range(40)]
-    first, *results = running.group(Work(running.site, failing), *good)
-    let_go.set()
-    locking.join()
+    with closing(
+        driver.connect(running.path, isolation_level=None, check_same_thread=False)
+    ) as other:
+        first, *results = running.group(Work(running.site, failing), *good)
 
     assert not isinstance(first, RefusedError)
-    saved = [one for one in results if isinstance(one, CustomerLog)]
-    refused = results[len(saved) :]
-    assert len(refused) > 1
-    # Had each waited, the lock would have been free for the last ones.
+    saved, refused = results[:3], results[3:]
+    assert [type(one) for one in saved] == [CustomerLog] * 3
     assert {error.message.code for error in refused} == {"RC030"}
+    assert [seconds for seconds in waited if seconds] == [0.2, 0.2]  # a call, and the journal
     assert len(running.read()) == 1 + len(saved)
 
 
