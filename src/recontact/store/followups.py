@@ -275,6 +275,15 @@ class Reading:
         some = self._above(after, _LOOKED_THROUGH)
         return Some(sorted(self._having_words(some.log_ids)), some.after)
 
+    def tab_of(self, log: CustomerLog) -> Tab:
+        """The tab that a log is in, whether or not it meets the filters."""
+        value = log.date_required_follow_up
+        if log.status is Status.COMPLETED:
+            return Tab.COMPLETED
+        if isinstance(value, datetime):
+            return self._tab(None, int(value.timestamp()))
+        return self._tab(value.isoformat() if value else None, None)
+
     # -- finding -------------------------------------------------------------------------------
 
     def _find(

@@ -141,8 +141,8 @@ class Asked:
         return Asked(self.tab, order=self.order)
 
 
-def counted(number: int) -> str:
-    """How many follow-ups there are, as far as they are counted."""
+def as_counted(number: int) -> str:
+    """How many follow-ups there are, as far as they are counted: `12`, `1,000+`."""
     return f"{COUNTED:,}+" if number > COUNTED else f"{number:,}"
 
 

@@ -18,7 +18,7 @@ from recontact.store.followups import Some as Matching
 from recontact.store.saved import SavedView, SavedViewError, forget_view, save_view, saved_views
 from recontact.values import Status
 from recontact.web import words
-from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, counted, named
+from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, as_counted, named
 from recontact.web.bulk import READ, Outcome, bulk, foreseen, name_of
 from recontact.web.forms import Form, number_in
 from recontact.web.outcomes import follow_ups, tell
@@ -216,7 +216,7 @@ def _tabs(asked: Asked, counts: dict[Tab, int] | None) -> list[dict[str, Any]]:
         {
             "label": TITLES[tab],
             "address": asked.first.but(tab=tab).address,
-            "count": counted(counts[tab]) if counts and tab in counts else "",
+            "count": as_counted(counts[tab]) if counts and tab in counts else "",
             "is_here": tab is asked.tab,
             "is_late": tab is Tab.OVERDUE and bool(counts and counts[tab]),
         }
@@ -225,7 +225,7 @@ def _tabs(asked: Asked, counts: dict[Tab, int] | None) -> list[dict[str, Any]]:
 
 
 def _count(asked: Asked, counts: dict[Tab, int] | None) -> str:
-    return counted(counts[asked.tab]) if counts and asked.tab in counts else ""
+    return as_counted(counts[asked.tab]) if counts and asked.tab in counts else ""
 
 
 def _once(names: Sequence[str]) -> list[str]:
@@ -292,7 +292,7 @@ def _empty(asked: Asked, seen: Seen) -> dict[str, Any]:
 
 
 def _follow_ups(number: int) -> str:
-    return f"{counted(number)} follow-up{'' if number == 1 else 's'}"
+    return f"{as_counted(number)} follow-up{'' if number == 1 else 's'}"
 
 
 def _is(number: int) -> str:

@@ -17,7 +17,7 @@ from recontact.store.followups import COUNTED, Cursor, Order, Place, Queue, Tab
 from recontact.store.journal import Wanted
 from recontact.values import Status
 from recontact.web import merging, words
-from recontact.web.asked import TITLES, counted
+from recontact.web.asked import TITLES, as_counted
 from recontact.web.asked import Asked as AskedQueue
 from recontact.web.bulk import name_of
 from recontact.web.forms import Form, number_in
@@ -212,7 +212,7 @@ def _position(place: Place | None) -> str:
     """`6 of 12`, as far as it was counted."""
     if place is None or place.position is None or place.total is None:
         return ""
-    return f"{place.position:,} of {counted(place.total)}" if place.position <= COUNTED else ""
+    return f"{place.position:,} of {as_counted(place.total)}" if place.position <= COUNTED else ""
 
 
 def customer_address(username: str) -> str:

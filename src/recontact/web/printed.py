@@ -10,7 +10,7 @@ from starlette.responses import Response
 from recontact.store import View
 from recontact.store.followups import Entry, Tab
 from recontact.web import words
-from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, counted
+from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, as_counted
 from recontact.web.followups import Row, row_of
 from recontact.web.panel import Person, panel_of, person_of
 from recontact.web.timeline import last_lines
@@ -68,7 +68,7 @@ def _read(view: View, asked: Asked, person: Person) -> tuple[list[Entry], str]:
             break
     counts = reading.counts() or {}
     if asked.tab in counts:
-        return entries, f"The first {len(entries)} of {counted(counts[asked.tab])}"
+        return entries, f"The first {len(entries)} of {as_counted(counts[asked.tab])}"
     return entries, f"The first {len(entries)}, there may be more"
 
 

@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
 from typing import Final
 from urllib.parse import parse_qs
 
 from recontact.history import AnyRevision, Kind, counted, kind_of, wires_of
-from recontact.model import CustomerLog, CustomerRevision, Revision, amend
+from recontact.model import CustomerRevision, Revision, amend
 from recontact.store import View
-from recontact.store.followups import Tab
+from recontact.store.followups import Queue
 from recontact.values import Status
 from recontact.web import words
 from recontact.web.asked import TITLES, Asked
@@ -54,7 +53,7 @@ class Undone:
         """What came back, and whose it is."""
         assert self._first
         if self._kinds.total() == 1:
-            return self._told_of_one(view, self._first, person.site.zone)
+            return self._told_of_one(view, self._first)
         logs, customers = len(self.log_ids), self._kinds.total() - len(self.log_ids)
         whose = ((logs, "follow-up"), (customers, "customer"))
         did = f"as they were {self._before}"
@@ -62,7 +61,7 @@ class Undone:
             did = _BECAME.get(kind_of(self._first), did)
         return f"{' and '.join(counted(*some) for some in whose if some[0])} are {did}."
 
-    def _told_of_one(self, view: View, one: AnyRevision, zone: tzinfo) -> str:
+    def _told_of_one(self, view: View, one: AnyRevision) -> str:
         if isinstance(one, CustomerRevision):
             customer = view.customer_numbered(one.customer_id)
             name = isolated(customer_name(customer)) if customer else "The customer"
@@ -73,11 +72,12 @@ class Undone:
         log = view.log(one.log_id)
         if log is None:
             return f"{isolated(f'Log {one.log_id}')} is withdrawn."
-        name, tab = called(log), _tab(log, view.now, zone)
+        tab_of = view.queue(Queue()).tab_of
+        name, tab = called(log), tab_of(log)
         if kind_of(one) is Kind.RESTORED:
             return f"{name} is back under {TITLES[tab]}."
         was = amend(log, {key: old for key, (old, _) in one.changes.items()}, view.now)
-        if _tab(was, view.now, zone) is not tab:
+        if tab_of(was) is not tab:
             others = [key for key in one.changes if key not in _TAB or _is_other(one, key)]
             back = f"{name} is back under {TITLES[tab]}"
             return self._elements(one, f"{back}, with", others) if others else f"{back}."
@@ -115,16 +115,3 @@ _BECAME: Final = {Kind.WITHDRAWN: "withdrawn", Kind.RESTORED: "back"}
 def _is_other(one: AnyRevision, key: str) -> bool:
     """Whether a change of the status is none into Completed, or out of it: no tab tells of it."""
     return key == "status" and Status.COMPLETED not in one.changes[key]
-
-
-def _tab(log: CustomerLog, now: datetime, zone: tzinfo) -> Tab:
-    """The tab of the queue that a log is in."""
-    if log.status is Status.COMPLETED:
-        return Tab.COMPLETED
-    value = log.date_required_follow_up
-    if value is None:
-        return Tab.NO_DATE
-    day, today = words.day_of(value, zone), words.today_in(now, zone)
-    if day < today:  # what was due this morning is late, and under Today
-        return Tab.OVERDUE
-    return Tab.TODAY if day == today else Tab.UPCOMING
