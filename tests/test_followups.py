@@ -262,6 +262,13 @@ def test_pages_go_back_as_they_went(
         assert len(first) + len(back) >= len(right), queue
 
 
+def test_a_log_is_in_the_tab_that_shows_it(full: tuple[Shop, list[CustomerLog]]) -> None:
+    shop, logs = full
+    found = shop.ask(lambda view: [view.queue(Queue()).tab_of(log) for log in logs])
+
+    assert found == [tab_of(log, day_of(NOW)) for log in logs]
+
+
 @by_all_ways
 def test_counts_and_places_are_those_of_the_queue(
     full: tuple[Shop, list[CustomerLog]], way: str, filters: dict[str, Any]

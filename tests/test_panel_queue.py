@@ -1351,6 +1351,31 @@ def test_the_journal_says_what_was_asked(shop: Shop) -> None:
     assert json.loads(entry.request_body) == {"LogID": [log_id], "AllocatedTo": "Ben"}
 
 
+def test_a_log_without_a_name_is_called_by_its_customers(shop: Shop) -> None:
+    billing = {"BillFirstName": "Bob", "BillLastName": HOSTILE[:20], "BillPhone": "(03) 5550 0142"}
+    add_customers(shop.neto, {"Username": "Bob-1", "BillingAddress": billing})
+    name = f"Bob {HOSTILE[:20]}"
+    due = {"DateRequiredFollowUp": shop.day(-1), "Username": "bob-1"}
+    _, first, _ = shop.neto.add({**due, "CustomerName": "Ms Stone"}, due, due)
+    with shop.client("admin") as client:
+        assert names(client.get("/")) == ["Ms Stone", name, name]
+        assert f"<bdi>{name}</bdi></a></h1>" in unescape(client.get(f"/logs/{first}").text)
+        printed = unescape(client.get("/print").text)
+        assert printed.count("<bdi>(03) 5550 0142</bdi>") == 3
+        assert f"<bdi>{name}</bdi>" in printed
+        found = unescape(client.get("/find?q=bob-1").text)
+        assert re.sub("</?mark>", "", found).count(name) == 3  # two, and the customer
+        foreseen = unescape(client.get("/many?do=done").text)
+        assert f"<bdi>Ms Stone</bdi>, <bdi>{name}</bdi>, <bdi>{name}</bdi>." in foreseen
+        told = [
+            said(client, client.post("/", data={"tomorrow": first})),
+            said(client, client.post(f"/logs/{first}", data={"revision": 2, "said": "x"})),
+            said(client, client.post(f"/logs/{first}", data={"withdraw": "1"})),
+        ]
+        assert [one.startswith(name) for one in told] == [True] * 3, told
+        assert name in unescape(client.get("/requests").text)
+
+
 def test_print_has_the_whole_list_with_the_shop_the_day_and_the_notes(
     shop: Shop, browser: "Browser", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,8 +115,7 @@ def _beyond(
 
 def _whole(names: list[str], site: Site, rows: search.Rows) -> list[Customer]:
     """The customers with these folded usernames, in this order."""
-    found = rows(select(customer).where(_one.site == site.site, _one.username_folded.in_(names)))
-    whole = {one.username_folded: one for one in map(CUSTOMERS.load, found)}
+    whole = customers_by_name(names, site, rows)
     return [whole[name] for name in names]
 
 
@@ -130,6 +129,12 @@ def _searched(username: str, details: str) -> str:
 
 
 # -- one customer, and some --------------------------------------------------------------------
+
+
+def customers_by_name(names: Collection[str], site: Site, rows: search.Rows) -> dict[str, Customer]:
+    """Those of these folded usernames that are a customer's."""
+    found = rows(select(customer).where(_one.site == site.site, _one.username_folded.in_(names)))
+    return {one.username_folded: one for one in map(CUSTOMERS.load, found)}
 
 
 def next_steps(

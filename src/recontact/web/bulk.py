@@ -15,6 +15,7 @@ from recontact.catalogue import Severity
 from recontact.messages import Call, Item, RefusedError
 from recontact.model import By, CustomerLog, Dialect, JournalEntry, Revision, Site, amend
 from recontact.store import ALONE, Transaction, View, Work
+from recontact.web.naming import name_in
 from recontact.web.panel import Panel, person_of
 
 STEP: Final = 200
@@ -46,11 +47,11 @@ class Some:
     number: int = 0
     names: list[str] = field(default_factory=list)
 
-    def add(self, name: str) -> None:
+    def add(self, records: View | Transaction, log: CustomerLog) -> None:
         """One more."""
         self.number += 1
         if len(self.names) < SHOWN:
-            self.names.append(name)
+            self.names.append(name_in(records, log))
 
     def take(self, others: "Some") -> None:
         """Others too."""
@@ -95,11 +96,6 @@ class Outcome:
     def number(self) -> int:
         """How many logs it is about."""
         return self.changed.number + self.had_it.number + len(self.left)
-
-
-def name_of(log: CustomerLog) -> str:
-    """How people call a log."""
-    return log.customer_name or log.username or f"#{log.log_id}"
 
 
 def read_item(changes: Mapping[str, str]) -> Item:
@@ -163,16 +159,17 @@ def _work(
             if log is None:
                 outcome.left.append(Left(log_id, f"#{log_id}", GONE))
             elif amend(log, item.values, tx.now) is log:
-                outcome.had_it.add(name_of(log))
+                outcome.had_it.add(tx, log)
             elif later := _later(tx, log, unseen):
-                outcome.left.append(Left(log_id, name_of(log), later=later))
+                outcome.left.append(Left(log_id, name_in(tx, log), later=later))
             else:
                 one = dataclasses.replace(item, values={**item.values, "log_id": log_id})
                 reply = action.run(Call(action.shape, items=[one]), tx, by)
                 if reply.count(Severity.ERROR):
-                    outcome.left.append(Left(log_id, name_of(log), reply.messages[0].text))
+                    name, why = name_in(tx, log), reply.messages[0].text
+                    outcome.left.append(Left(log_id, name, why))
                 else:
-                    outcome.changed.add(name_of(log))
+                    outcome.changed.add(tx, log)
         changed = so_far.changed.number + outcome.changed.number
         tx.tally(entry, changed, len(so_far.left) + len(outcome.left))
         tx.keep()
@@ -201,7 +198,7 @@ def foreseen(view: View, log_ids: Sequence[int], changes: Mapping[str, str]) -> 
     outcome = Outcome()
     for log in view.logs_without_notes(log_ids):
         if amend(log, values, view.now) is log:
-            outcome.had_it.add(name_of(log))
+            outcome.had_it.add(view, log)
         else:
-            outcome.changed.add(name_of(log))
+            outcome.changed.add(view, log)
     return outcome

@@ -15,7 +15,7 @@ from recontact.model import Customer, CustomerLog, CustomerRevision, Revision, w
 from recontact.store import View
 from recontact.store.finding import Customers, Moment
 from recontact.web.forms import number_in
-from recontact.web.logs import customer_address, customer_name, ways
+from recontact.web.naming import customer_address, customer_name, phone_of, ways
 from recontact.web.panel import Panel, Person, panel_of, person_of
 from recontact.web.timeline import Teller, Told, cut, label, last_said, over_with
 from recontact.web.words import Due, ago, day_of, due, exact
@@ -60,7 +60,7 @@ def row_of(one: Customer, steps: Sequence[date | datetime], now: datetime, perso
         one.username,
         customer_address(one.username),
         of("email_address") or "",
-        of("bill_phone") or of("ship_phone") or "",
+        phone_of(one),
         step,
         "" if first is None else exact(first),
     )

@@ -1,7 +1,7 @@
 """One box over customers' names, usernames and e-mail, over notes, and over LogIDs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -13,8 +13,7 @@ from recontact.fields import Comparison
 from recontact.messages import Condition, Query
 from recontact.model import Customer, CustomerLog, words
 from recontact.store import View
-from recontact.web.bulk import name_of
-from recontact.web.logs import customer_address, customer_name
+from recontact.web.naming import customer_address, customer_name, names_in
 from recontact.web.panel import panel_of, person_of
 from recontact.web.words import Due, due, exact
 
@@ -127,6 +126,7 @@ class _Found:
     customers: list[Customer]
     more_customers: str | None
     logs: list[CustomerLog]
+    names: Mapping[int, str]
 
 
 async def find(request: Request) -> Response:
@@ -143,13 +143,14 @@ async def find(request: Request) -> Response:
     def read(view: View) -> _Found:
         log = view.log(int(number[1])) if number else None
         if not wanted or (log and asked.startswith("#")):
-            return _Found(log, [], None, [])
+            return _Found(log, [], None, [], names_in(view, [log] if log else []))
         customers, more = _customers(view, asked, wanted) if at == 0 else ([], None)
         search = Condition("", Comparison.SEARCH, (wanted,))
         logs = view.logs(Query([search], page=at, limit=PAGE))
         if len(logs) == PAGE:  # is there one more?
             logs += view.logs(Query([search], page=(at + 1) * PAGE, limit=1))
-        return _Found(log, customers, more, logs)
+        names = names_in(view, [log, *logs] if log else logs)
+        return _Found(log, customers, more, logs, names)
 
     found = await panel.view(person, read)
     is_alone = not (found.customers or found.more_customers or found.logs or at)
@@ -161,14 +162,14 @@ async def find(request: Request) -> Response:
         "find.html",
         asked=asked,
         number=number[1] if number else "",
-        numbered=name_of(found.log) if found.log else "",
+        numbered=found.names[found.log.log_id] if found.log else "",
         has_words=bool(wanted),
         customers=[_customer_hit(one, wanted) for one in found.customers],
         more_customers=f"/customers?{urlencode({'q': asked})}" if found.more_customers else "",
         logs=[
             LogHit(
                 log.log_id,
-                marked(name_of(log), wanted),
+                marked(found.names[log.log_id], wanted),
                 marked(log.username or "", wanted),
                 around(log.notes or "", wanted),
                 log.status,

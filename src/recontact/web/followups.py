@@ -1,7 +1,7 @@
 """The queue: who must be contacted, and what is next."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,8 +19,9 @@ from recontact.store.saved import SavedView, SavedViewError, forget_view, save_v
 from recontact.values import Status
 from recontact.web import words
 from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, as_counted, named
-from recontact.web.bulk import READ, Outcome, bulk, foreseen, name_of
+from recontact.web.bulk import READ, Outcome, bulk, foreseen
 from recontact.web.forms import Form, number_in
+from recontact.web.naming import names_in
 from recontact.web.outcomes import follow_ups, tell
 from recontact.web.panel import Panel, Person, panel_of, person_of
 from recontact.web.steps import StepError, isolated, step_in, step_of
@@ -95,6 +96,7 @@ class Seen:
     """What was read for a page."""
 
     page: Page
+    names: Mapping[int, str]
     counts: dict[Tab, int] | None
     nobodys: int
     who: list[str]
@@ -133,7 +135,10 @@ async def _show(
     now = panel.now
     today = words.today_in(now, person.site.zone)
     came = quote(asked.here.address, "/?=:,")
-    rows = [row_of(entry, asked, came, now, person) for entry in seen.page.entries]
+    rows = [
+        row_of(entry, seen.names[entry.log.log_id], asked, came, now, person)
+        for entry in seen.page.entries
+    ]
     known = _once([*(one.username for one in people), *seen.who])
     chosen = {row.log_id for row in rows} if asked.is_all else _numbers(form.all("log"))
     return panel.render(
@@ -177,6 +182,7 @@ def _see(view: View, asked: Asked, person: Person) -> Seen:
         nobodys = counts[asked.tab] if counts else 0
     return Seen(
         page,
+        names_in(view, [entry.log for entry in page.entries]),
         reading.counts(),
         nobodys,
         view.names_in_use("allocated_to"),
@@ -184,7 +190,7 @@ def _see(view: View, asked: Asked, person: Person) -> Seen:
     )
 
 
-def row_of(entry: Entry, asked: Asked, came: str, now: datetime, person: Person) -> Row:
+def row_of(entry: Entry, name: str, asked: Asked, came: str, now: datetime, person: Person) -> Row:
     """A follow-up as it stands in a list. came: the list's address, quoted."""
     log, zone = entry.log, person.site.zone
     if asked.tab is Tab.COMPLETED:
@@ -198,7 +204,7 @@ def row_of(entry: Entry, asked: Asked, came: str, now: datetime, person: Person)
     return Row(
         log.log_id,
         log.revision,
-        name_of(log),
+        name,
         last_said(log.notes, LINE),
         f"/logs/{log.log_id}?from={came}&at={quote(entry.cursor.write())}",
         due,

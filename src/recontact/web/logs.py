@@ -1,11 +1,10 @@
 """One log: its details, what happened, what is next, and its timeline; `saving` has the rest."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,13 +18,12 @@ from recontact.values import Status
 from recontact.web import merging, words
 from recontact.web.asked import TITLES, as_counted
 from recontact.web.asked import Asked as AskedQueue
-from recontact.web.bulk import name_of
 from recontact.web.forms import Form, number_in
 from recontact.web.merging import Filled
+from recontact.web.naming import customer_address, name_of, ways
 from recontact.web.panel import Person, panel_of, person_of
 from recontact.web.sessions import local as is_local
-from recontact.web.steps import isolated
-from recontact.web.timeline import OUTCOMES, Teller, cut, last_said, over_with
+from recontact.web.timeline import OUTCOMES, Teller, last_said, over_with
 
 PAGE: Final = 50
 """Revisions of one page of the timeline."""
@@ -188,45 +186,11 @@ def menus_of(
     }
 
 
-def called(log: CustomerLog) -> str:
-    """Whom a log is about, for the middle of a sentence."""
-    return isolated(cut(" ".join(name_of(log).split()), 60))
-
-
-_NOT_IN_TEL: Final = re.compile("[^0-9+]")
-
-
-def ways(customer: Customer | None) -> list[tuple[str, str]]:
-    """How to reach a customer: links, and what they say."""
-    if customer is None:
-        return []
-    found = []
-    if phone := customer.details.get("bill_phone") or customer.details.get("ship_phone"):
-        found.append((f"tel:{_NOT_IN_TEL.sub('', phone)}", f"Call {phone}"))
-    if mail := customer.details.get("email_address"):
-        found.append((f"mailto:{quote(mail, safe='@')}", mail))
-    return found
-
-
 def _position(place: Place | None) -> str:
     """`6 of 12`, as far as it was counted."""
     if place is None or place.position is None or place.total is None:
         return ""
     return f"{place.position:,} of {as_counted(place.total)}" if place.position <= COUNTED else ""
-
-
-def customer_address(username: str) -> str:
-    """The address of a customer's page."""
-    if username in (".", ".."):  # browsers go up a path by these, however they are written
-        return f"/customers/?{urlencode({'username': username})}"
-    return f"/customers/{quote(username, safe='')}"
-
-
-def customer_name(customer: Customer) -> str:
-    """A customer's name as people say it."""
-    parts = (customer.details.get(f"bill_{part}_name") for part in ("first", "last"))
-    name = " ".join(part for part in parts if part) or customer.details.get("bill_company")
-    return (name or customer.username)[:100]
 
 
 # -- a log's page --------------------------------------------------------------------------------
@@ -289,7 +253,7 @@ async def log_page(
         http_status,
         **shared,
         log=log,
-        name=name_of(log),
+        name=name_of(log, found.customer),
         due=words.due(log.date_required_follow_up, now, zone),
         due_exact=_exact(log),
         is_done=log.status is Status.COMPLETED,
@@ -357,7 +321,7 @@ def _gone(
         "log_gone.html",
         http_status,
         **shared,
-        name=name_of(was),
+        name=name_of(was, found.customer),
         who=teller.who(last),
         when=teller.when(last.at),
         exact=words.exact(last.at),

@@ -12,11 +12,10 @@ from recontact.web.forms import Form
 from recontact.web.logs import (
     Came,
     address_of,
-    called,
-    customer_name,
     known_in,
     menus_of,
 )
+from recontact.web.naming import called, customer_name, name_in
 from recontact.web.panel import Panel, Person, once_of, panel_of, person_of
 
 
@@ -117,5 +116,6 @@ async def _add(request: Request, form: Form) -> Response:
         return await _new_page(request, one, 422)
     (log,) = written.reply.became.values()
     assert isinstance(log, CustomerLog)
+    name = await panel.view(person, lambda view: name_in(view, log))
     path = address_of(log.log_id, came.address if came else "")
-    return panel.redirect(request, path, f"{called(log)} is added.", written.request)
+    return panel.redirect(request, path, f"{called(name)} is added.", written.request)

@@ -16,7 +16,8 @@ from recontact.store.journal import enter
 from recontact.values import Status
 from recontact.web import words
 from recontact.web.asked import Asked
-from recontact.web.bulk import GONE, Left, Outcome, Some, name_of
+from recontact.web.bulk import GONE, Left, Outcome, Some
+from recontact.web.naming import names_in
 from recontact.web.panel import FORMAT, panel_of, person_of
 from recontact.web.steps import Step, isolated, step_in
 from recontact.web.timeline import Teller, cut
@@ -174,11 +175,12 @@ async def left(request: Request) -> Response:
 
 def _rows(view: View, kept: Sequence[Kept], teller: Teller) -> list[Row]:
     logs = {log.log_id: log for log in view.logs_without_notes([one.log_id for one in kept])}
+    names = names_in(view, list(logs.values()))
     rows = []
     for one in kept:
         log, why = logs.get(one.log_id), words.first(one.why)
         for later in view.revisions(one.log_id, one.revision + 1, 1) if one.revision else ():
             why = did(later, teller, begins=True)
-        name = name_of(log) if log else f"#{one.log_id}"
+        name = names.get(one.log_id, f"#{one.log_id}")
         rows.append(Row(one.log_id, name, log.revision if log else 0, why))
     return rows

@@ -7,11 +7,13 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from recontact.model import Customer, fold
 from recontact.store import View
 from recontact.store.followups import Entry, Tab
 from recontact.web import words
 from recontact.web.asked import ME, NOBODY, NONE, TITLES, Asked, as_counted
 from recontact.web.followups import Row, row_of
+from recontact.web.naming import name_of, phone_of
 from recontact.web.panel import Person, panel_of, person_of
 from recontact.web.timeline import last_lines
 
@@ -25,9 +27,10 @@ NOTES: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A follow-up, and the end of its notes."""
+    """A follow-up, the number to call, and the end of its notes."""
 
     row: Row
+    phone: str
     notes: str
 
 
@@ -35,7 +38,7 @@ async def printed(request: Request) -> Response:
     """The queue that an address asks for, from its first page on."""
     panel, person = panel_of(request), person_of(request)
     asked, now, zone = Asked.read(request.query_params).first, panel.now, person.site.zone
-    entries, number = await panel.view(person, lambda view: _read(view, asked, person))
+    found, number = await panel.view(person, lambda view: _read(view, asked, person))
     came, today = quote(asked.address, "/?=:,"), words.today_in(now, zone)
     return panel.render(
         request,
@@ -43,8 +46,12 @@ async def printed(request: Request) -> Response:
         asked=asked,
         title=TITLES[asked.tab],
         rows=[
-            Printed(row_of(one, asked, came, now, person), last_lines(one.log.notes, NOTES))
-            for one in entries
+            Printed(
+                row_of(entry, name_of(entry.log, customer), asked, came, now, person),
+                phone_of(customer) if customer else "",
+                last_lines(entry.log.notes, NOTES),
+            )
+            for entry, customer in found
         ],
         number=number,
         day=words.day(today, today),
@@ -53,8 +60,17 @@ async def printed(request: Request) -> Response:
     )
 
 
-def _read(view: View, asked: Asked, person: Person) -> tuple[list[Entry], str]:
-    """The first follow-ups, and what is said of their number."""
+_Found = list[tuple[Entry, Customer | None]]
+
+
+def _read(view: View, asked: Asked, person: Person) -> tuple[_Found, str]:
+    """The first follow-ups with the customers whose they are, and what is said of their number."""
+    entries, number = _entries(view, asked, person)
+    customers = view.customers_of([one.log for one in entries])
+    return [(one, customers.get(fold(one.log.username or ""))) for one in entries], number
+
+
+def _entries(view: View, asked: Asked, person: Person) -> tuple[list[Entry], str]:
     reading = view.queue(asked.queue(person))
     entries: list[Entry] = []
     cursor = None

@@ -21,9 +21,8 @@ from recontact.store import Span, Touched, View
 from recontact.store.journal import Wanted
 from recontact.web import undoing
 from recontact.web.bodies import SHOWN, Piece, format_of, laid_out, text_of
-from recontact.web.bulk import name_of
 from recontact.web.forms import number_in
-from recontact.web.logs import customer_address, customer_name
+from recontact.web.naming import customer_address, customer_name, name_in, names_in
 from recontact.web.panel import FORMAT, HEADERS, Panel, Person, panel_of, person_of
 from recontact.web.steps import isolated
 from recontact.web.timeline import Shown, Teller, cut, difference, label
@@ -201,12 +200,11 @@ def _listed(view: View, wanted: Wanted) -> tuple[Sequence[JournalEntry], dict[by
     entries = view.journal_entries(wanted, PAGE + 1)
     made = {one.request: view.made_by(one.request, NAMED) for one in entries if one.changed}
     log_ids = [one.log_id for some in made.values() for one in some if isinstance(one, Revision)]
-    logs = {log.log_id: log for log in view.logs_without_notes(log_ids)}
+    names = names_in(view, view.logs_without_notes(log_ids))
 
     def name(one: AnyRevision) -> str:
         if isinstance(one, Revision):
-            log = logs.get(one.log_id)
-            found = name_of(log) if log else f"log {one.log_id}"
+            found = names.get(one.log_id, f"log {one.log_id}")
         else:
             customer = view.customer_numbered(one.customer_id)
             found = customer_name(customer) if customer else f"customer {one.customer_id}"
@@ -361,9 +359,7 @@ def _find(view: View, request: bytes) -> _Found:
     for is_log, number in shown:
         if is_log:
             log = view.log(number)
-            name = (
-                (name_of(log), f"/logs/{number}") if log else (f"log {number}", f"/logs/{number}")
-            )
+            name = ((name_in(view, log) if log else f"log {number}"), f"/logs/{number}")
         else:
             customer = view.customer_numbered(number)
             name = (f"customer {number}", "")

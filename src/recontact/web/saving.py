@@ -9,16 +9,16 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recontact.model import By, CustomerLog, Revision
+from recontact.model import By, Customer, CustomerLog, Revision
 from recontact.store import Transaction, View, Work
 from recontact.store.followups import Cursor, Place
 from recontact.values import Status
 from recontact.web import merging, words
-from recontact.web.bulk import name_of
 from recontact.web.conflicts import Both, against_of, kept_of, label_of, whose_is
 from recontact.web.forms import Form, FormError, number_in
-from recontact.web.logs import Came, address_of, called, known_in, log_id_of, log_page
+from recontact.web.logs import Came, address_of, known_in, log_id_of, log_page
 from recontact.web.merging import Filled
+from recontact.web.naming import called, name_in, name_of
 from recontact.web.panel import once_of, panel_of, person_of
 from recontact.web.steps import isolated
 from recontact.web.timeline import OUTCOMES, Teller
@@ -51,6 +51,7 @@ class Since:
 
     log: CustomerLog | None
     revisions: Sequence[Revision]
+    customer: Customer | None = None
     place: Place | None = None
     cursor: Cursor | None = None
 
@@ -60,11 +61,12 @@ def _since(view: View, log_id: int, revision: int, came: Came | None) -> Since:
     if log is None:
         return Since(None, [])
     found = view.revisions(log_id, None, max(0, log.revision - revision))
+    customer = view.customer(log.username) if log.username else None
     if came is None or came.queue is None:
-        return Since(log, found)
+        return Since(log, found, customer)
     base = merging.before(log, found)
     cursor = came.place_of(base)
-    return Since(log, found, view.queue(came.queue).place(cursor), cursor)
+    return Since(log, found, customer, view.queue(came.queue).place(cursor), cursor)
 
 
 async def _save(request: Request, form: Form, revision: int, came: Came | None) -> Response:
@@ -81,8 +83,9 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
             problem = "Not saved: the log was withdrawn meanwhile."
             return await log_page(request, values, revision, None, 409, problem)
         log, now = since.log, panel.now
+        name = called(name_of(log, since.customer))
         if await panel.was_done(request, once):  # or it would meet what it did itself
-            return _on(request, form, since, came, _TWICE.format(called(log)))
+            return _on(request, form, since, came, _TWICE.format(name))
         base = merging.before(log, since.revisions)
         seen_at = number_in(form.get("seen")) or revision
         seen = merging.before(log, [one for one in since.revisions if one.number > seen_at])
@@ -97,13 +100,13 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
         if merged.conflicts:
             return await _ask(request, form, values, since, base, mine, merged, came)
         if not merged.changes:
-            return _on(request, form, since, came, f"Nothing to save of {called(log)}.")
+            return _on(request, form, since, came, f"Nothing to save of {name}.")
         item: dict[str, Any] = {"LogID": log_id, "Revision": log.revision}
         written = await panel.submit(
             request, "UpdateCustomerLog", [item | merging.elements(merged.changes, table)], once
         )
         if written.again:
-            return _on(request, form, since, came, _TWICE.format(called(log)))
+            return _on(request, form, since, came, _TWICE.format(name))
         codes = {one.code for one in written.reply.messages}
         if not codes & {"CL002", "CL004"}:
             break
@@ -115,7 +118,7 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
         return await log_page(request, values, revision, None, 422, problem)
     known = await known_in(panel.store, person)
     teller = Teller(person, known.keys, now)
-    text = _told(log, values, merged.changes, teller) + _meanwhile(since, merged.theirs, teller)
+    text = _told(since, values, merged.changes, teller) + _meanwhile(since, merged.theirs, teller)
     return _on(request, form, since, came, text, written.request)
 
 
@@ -139,7 +142,7 @@ def _on(
     return panel.redirect(request, path, text, undo)
 
 
-def _told(log: CustomerLog, values: Filled, changes: Mapping[str, Any], teller: Teller) -> str:
+def _told(since: Since, values: Filled, changes: Mapping[str, Any], teller: Teller) -> str:
     """What a save did, in a sentence."""
     done = []
     if values["outcome"] in OUTCOMES:
@@ -151,8 +154,9 @@ def _told(log: CustomerLog, values: Filled, changes: Mapping[str, Any], teller: 
         done.append(f"next step {when}" if when else "no next date")
     if changes.get("status") is Status.COMPLETED:
         done.append("completed")
-    became = replace(log, **changes)
-    text = f"{called(became)}: {', '.join(done) or 'saved'}."
+    assert since.log
+    became = replace(since.log, **changes)
+    text = f"{called(name_of(became, since.customer))}: {', '.join(done) or 'saved'}."
     is_contact = bool(values["outcome"] or values["said"].strip())
     if is_contact and "date_required_follow_up" not in changes:
         text += _still_due(became, teller)
@@ -215,7 +219,7 @@ async def _ask(
         409,
         log_id=log.log_id,
         came=came,
-        name=name_of(log),
+        name=name_of(log, since.customer),
         who=teller.who(last, begins=True),
         is_own=own,
         whose=whose_is(teller, last),
@@ -235,18 +239,19 @@ async def _withdraw(request: Request, log_id: int, came: Came | None) -> Respons
     panel, person = panel_of(request), person_of(request)
     entry = panel.entry(request, "Withdraw", {"LogID": log_id}, items=1)
 
-    def run(tx: Transaction) -> CustomerLog | None:
+    def run(tx: Transaction) -> str:
         log = tx.log(log_id)
         if log is None:
-            return None
+            return ""
+        name = name_in(tx, log)
         tx.withdraw(log, By(None, entry.request, entry.who))
         tx.tally(entry, 1, 0)
         tx.keep()
-        return log
+        return name
 
-    log = await panel.store.submit(Work(person.site, run, [log_id]))
-    if log is None:
+    name = await panel.store.submit(Work(person.site, run, [log_id]))
+    if not name:
         return panel.redirect(request, address_of(log_id), "It was withdrawn already.")
     path = came.address if came else address_of(log_id)
-    text = f"{called(log)} is withdrawn."
+    text = f"{called(name)} is withdrawn."
     return panel.redirect(request, path, text, entry.request.hex())

@@ -17,9 +17,8 @@ from recontact.messages import RefusedError
 from recontact.past_calls import past_call
 from recontact.store import Span, Touched, View
 from recontact.undo import Chosen, NoRevisionError, OneRevision, Outcome, Remains
-from recontact.web.bulk import name_of
 from recontact.web.forms import Form, number_in
-from recontact.web.logs import customer_address
+from recontact.web.naming import customer_address, name_in
 from recontact.web.panel import FORMAT, Panel, Person, panel_of, person_of
 from recontact.web.sessions import local
 from recontact.web.timeline import Teller, label
@@ -263,7 +262,7 @@ def left_rows(view: View, remains: Sequence[Remains], teller: Teller) -> list[Le
         name, address = one.record, ""
         if noun == "log":
             if log := view.log(number):
-                name, address = name_of(log), f"/logs/{number}"
+                name, address = name_in(view, log), f"/logs/{number}"
         elif customer := view.customer_numbered(number):
             name, address = customer.username, customer_address(customer.username)
         what = label(one.element) if one.element else f"all of the {noun}"

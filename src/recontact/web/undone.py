@@ -13,7 +13,8 @@ from recontact.store.followups import Queue
 from recontact.values import Status
 from recontact.web import words
 from recontact.web.asked import TITLES, Asked
-from recontact.web.logs import address_of, called, customer_name
+from recontact.web.logs import address_of
+from recontact.web.naming import called, customer_name, name_in
 from recontact.web.panel import Person
 from recontact.web.steps import isolated
 from recontact.web.timeline import cut, label
@@ -64,7 +65,7 @@ class Undone:
     def _told_of_one(self, view: View, one: AnyRevision) -> str:
         if isinstance(one, CustomerRevision):
             customer = view.customer_numbered(one.customer_id)
-            name = isolated(customer_name(customer)) if customer else "The customer"
+            name = called(customer_name(customer)) if customer else "The customer"
             became = _BECAME.get(kind_of(one))
             return (
                 f"{name} is {became}." if became else self._elements(one, f"{name}:", one.changes)
@@ -73,7 +74,7 @@ class Undone:
         if log is None:
             return f"{isolated(f'Log {one.log_id}')} is withdrawn."
         tab_of = view.queue(Queue()).tab_of
-        name, tab = called(log), tab_of(log)
+        name, tab = called(name_in(view, log)), tab_of(log)
         if kind_of(one) is Kind.RESTORED:
             return f"{name} is back under {TITLES[tab]}."
         was = amend(log, {key: old for key, (old, _) in one.changes.items()}, view.now)
