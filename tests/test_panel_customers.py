@@ -326,6 +326,10 @@ def test_a_long_past_is_paged_and_nothing_comes_twice(neto: Neto, client: httpx.
     ]
     assert notes == sorted(notes, reverse=True)
     assert len(notes) == 120
+    # An undo is offered of the last change of each record alone, however far back the page is.
+    with panel_client(neto, new_session(neto, "admin")) as admin:
+        found = [admin.get(str(page.request.url)).text.count('name="revision"') for page in pages]
+    assert found == [11, *[0] * 6]
 
 
 def test_a_customer_of_many_logs_has_a_small_page(neto: Neto) -> None:

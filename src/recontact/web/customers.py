@@ -26,6 +26,8 @@ LOGS: Final = 20
 """Logs on the page of one customer: the newest that are open, and as many that are completed."""
 STEPS: Final = 20
 """Revisions of a page of their timeline. With both full of long notes it has under 50 KB."""
+_NEWER: Final = 20
+"""Revisions of a record, the newest, that tell whether one of an older page can be undone."""
 _TRIES: Final = 10
 """Times that customers without a next step are looked for, 1,000 a time, before a page is short."""
 LINE: Final = 120
@@ -163,6 +165,7 @@ class _Found:
     open_logs: list[CustomerLog]
     done_logs: list[CustomerLog]
     happened: list[AnyRevision]
+    newer: list[AnyRevision]
 
 
 async def one(request: Request) -> Response:
@@ -176,11 +179,13 @@ async def one(request: Request) -> Response:
         found = view.customer(username)
         if found is None:
             return None
+        happened = view.happened(found, before, STEPS + 1)
         return _Found(
             found,
             view.logs_of_customer(found, LOGS + 1, is_open=True),
             view.logs_of_customer(found, LOGS + 1, is_open=False),
-            view.happened(found, before, STEPS + 1),
+            happened,
+            _newer(view, happened) if before else [],
         )
 
     found = await panel.view(person, read)
@@ -222,7 +227,7 @@ async def _page(
         more_open=len(found.open_logs) > LOGS,
         more_done=len(found.done_logs) > LOGS,
         groups=_details(customer),
-        steps=_steps(happened, teller),
+        steps=_steps(happened, found.newer, teller),
         older=more,
         is_first=before is None,
     )
@@ -267,10 +272,25 @@ def _details(customer: Customer) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(name, some) for name, some in groups.items() if some]
 
 
-def _steps(happened: Sequence[AnyRevision], teller: Teller) -> list[Step]:
-    """What happened, from the newest down."""
+def _newer(view: View, happened: Sequence[AnyRevision]) -> list[AnyRevision]:
+    """The newest revisions of the records of an older page, the newest of each first."""
+    found: list[AnyRevision] = []
+    for last in {_record_of(one): one for one in reversed(happened)}.values():
+        some: Sequence[AnyRevision]
+        if isinstance(last, Revision):
+            some = view.revisions(last.log_id, None, _NEWER)
+        else:
+            some = view.customer_revisions(last.customer_id, None, _NEWER)
+        found += [one for one in some if one.number > last.number]
+    return found
+
+
+def _steps(
+    happened: Sequence[AnyRevision], newer: Sequence[AnyRevision], teller: Teller
+) -> list[Step]:
+    """What happened, from the newest down. newer: what came after, of the same records."""
     records: dict[tuple[str, int], list[AnyRevision]] = {}
-    for one in happened:
+    for one in [*newer, *happened]:
         records.setdefault(_record_of(one), []).append(one)
     over = {record: over_with(some) for record, some in records.items()}
     return [_step(one, teller, over[_record_of(one)]) for one in happened]
