@@ -1,5 +1,7 @@
 """One log: what its page shows, what is saved from it, and two people at once."""
 
+import asyncio
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ from recontact.model import Site
 from recontact.store import keys
 from recontact.web import panel as panel_module
 from recontact.web.logs import BLAMED
+from recontact.web.panel import Panel
 from recontact.web.timeline import Difference, difference, label, last_said
 
 if TYPE_CHECKING:
@@ -688,6 +691,34 @@ def test_two_browsers_that_changed_the_same_are_asked(
     assert log["Notes"] == "Wants chairs\nBen's line\nAna's line"
     assert log["DateRequiredFollowUpLocal"][:10] == shop.day(4)
     assert (log["CustomerName"], log["AllocatedTo"]) == ("Robert", "Ben")
+
+
+@pytest.mark.parametrize("others", [5, 99])
+def test_a_save_is_merged_again_while_others_save(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    log_id = shop.add()
+    submit, numbers = Panel.submit, iter(range(others))
+
+    async def beside(*args: Any) -> Any:
+        for number in itertools.islice(numbers, 1):
+            change = {"LogID": log_id, "FollowUpType": f"type {number}"}
+            await asyncio.to_thread(shop.neto.update, "json", change)
+        return await submit(*args)
+
+    monkeypatch.setattr(Panel, "submit", beside)
+    with shop.client() as client:
+        answer = Opened(client, f"/logs/{log_id}").save(said="Rang", who="=Ana")
+
+        if others == 5:
+            assert answer.status_code == 303
+            assert shop.log(log_id)["Notes"].endswith(" Ana: Rang")
+            return
+        assert answer.status_code == 409
+        assert "Not saved: others change this log right now. Save it again." in answer.text
+        (form,) = Opened.of(answer, "said")
+        assert (form.fields["said"].strip(), form.fields["who"]) == ("Rang", "=Ana")
+        assert shop.log(log_id)["Notes"] == ""
 
 
 @pytest.mark.parametrize("pick", ["mine", "theirs", "both"])

@@ -23,7 +23,7 @@ from recontact.web.panel import once_of, panel_of, person_of
 from recontact.web.steps import isolated
 from recontact.web.timeline import OUTCOMES, Teller
 
-_TRIES: Final = 3
+_TRIES: Final = 10
 """How often a save is merged anew with what came in between."""
 _TWICE: Final = "{}: this form was saved before, and is not saved twice."
 
