@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RECONTACT, Answer, Neto, Output, clean_environ, site_of
+from conftest import PATIENCE, RECONTACT, Answer, Neto, Output, clean_environ, site_of
 
 from recontact.cli import main
 
@@ -68,7 +68,7 @@ def on_terminal(columns: int, path: Path, *words: str) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
     )
     os.close(theirs)
-    code = process.wait(30)
+    code = process.wait(PATIENCE)
     return code, output.whole().replace("\r\n", "\n")
 
 

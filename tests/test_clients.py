@@ -23,7 +23,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import KEY, Neto, TestClock, clean_environ, serving
+from conftest import KEY, PATIENCE, Neto, TestClock, clean_environ, serving
 
 DRIVERS = Path(__file__).parent / "drivers"
 DIALECTS = ("documented", "live")
@@ -109,7 +109,7 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pa
             # Without a package.json of its own npm installs into a folder above that has one.
             (folder / "package.json").write_text("{}")
             node, command = node_and_npm()
-            quiet = ("--no-audit", "--no-fund", "--ignore-scripts")
+            quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=5")
             npm = subprocess.run(
                 [*command, "install", "neto-api@2.1.3", *quiet],
                 cwd=folder,
@@ -143,7 +143,7 @@ class RunHere:
             env=clean_environ(NO_PROXY="127.0.0.1", **self.environ),
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=2 * PATIENCE,
         )
         assert driver.returncode == 0, driver.stderr
         return json.loads(driver.stdout)

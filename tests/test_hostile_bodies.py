@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import hostile
+import psutil
 import pytest
 from conftest import (
     FORMATS,
     FULL_CUSTOMER,
+    PATIENCE,
     Answer,
     Neto,
     change_customers,
+    computing,
     new_username,
     served,
     to_body,
@@ -380,7 +383,7 @@ class Canary:
     def close(self) -> None:
         with closing(self._listener), socket.create_connection(self._listener.getsockname()) as end:
             end.sendall(b"stop")
-            self._thread.join(10)
+            self._thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -403,7 +406,7 @@ def test_the_canary_sings_when_somebody_looks(canary: Canary) -> None:
     reader.start()
 
     Neto.wait_for(lambda: canary.sang() == {"url", "pipe"})
-    reader.join(10)
+    reader.join(PATIENCE)
 
 
 def put(text: str, canary: Canary) -> str:
@@ -424,12 +427,12 @@ def test_no_doctype_is_read(shared: Neto, canary: Canary, doctype: str, packed: 
         document = before + put(doctype, canary) + PLAIN_XML.replace("kept", "&e10;")
         for codec in CODECS if len(document) < 100_000 else CODECS[:1]:
             body = document.encode(codec)
-            began = time.perf_counter()
+            sent = gzip.compress(body) if packed else body
 
-            answer = shared.post(ADD, gzip.compress(body) if packed else body, headers)
+            with computing(2):
+                answer = shared.post(ADD, sent, headers)
 
             assert (answer.status, answer.codes) == (400, ["RC013"])
-            assert time.perf_counter() - began < 2
     assert canary.sang() == set()
 
 
@@ -642,7 +645,9 @@ def test_no_body_takes_much_memory_or_time() -> None:
     """Each of the worst bodies is decoded in a process of its own, which measures itself."""
     program = Path(__file__).with_name("worst_bodies.py")
 
-    run = subprocess.run([sys.executable, program], capture_output=True, timeout=120, check=True)
+    run = subprocess.run(
+        [sys.executable, program], capture_output=True, timeout=10 * PATIENCE, check=True
+    )
 
     measured = [json.loads(line) for line in run.stdout.splitlines()]
     assert [name for name, _, _ in measured] == list(WORST)
@@ -653,7 +658,7 @@ def test_no_body_takes_much_memory_or_time() -> None:
 
 
 ALIVE = 2.0
-"""Seconds within which a server answers that it is alive, whatever it is given to chew."""
+"""Seconds that a server computes at most before it answers that it is alive, whatever it chews."""
 SERVED = 512
 """MiB that a server takes at most while eight of the worst come at once, again and again."""
 
@@ -678,6 +683,11 @@ def test_eight_of_the_worst_at_once_leave_a_server_alive_and_small(tmp_path: Pat
         answers.append(neto.post(ADD, body, headers))
 
     with served(tmp_path / "recontact.db") as server:
+        process = psutil.Process(server.process.pid)
+
+        def computed() -> float:
+            return sum(process.cpu_times()[:2])
+
         for name in names:
             body = WORST[name]()
             for sent, headers in (
@@ -691,12 +701,13 @@ def test_eight_of_the_worst_at_once_leave_a_server_alive_and_small(tmp_path: Pat
                 for sender in senders:
                     sender.start()
                 while any(sender.is_alive() for sender in senders):
-                    began = time.perf_counter()
+                    began = computed()
                     assert server.neto.http.get("/healthz").status_code == 200
-                    waits.append(time.perf_counter() - began)
+                    waits.append(computed() - began)
                 for sender in senders:
                     sender.join()
-        server.neto.wait_for(lambda: server.neto.add({"Notes": "and the next call is not harmed"}))
+        after = {"CustomerLogs": [{"Notes": "and the next call is not harmed"}]}
+        server.neto.wait_for(lambda: server.neto.call("json", ADD, after).ack == "Success")
         assert peak(server.process.pid) < SERVED
         assert server.stop() == 0
 
@@ -826,14 +837,14 @@ def test_a_damaged_call_is_answered(
 ) -> None:
     action, body = call
     headers = {"Accept": accept} | ({"Content-Encoding": "gzip"} if packed else {})
-    began = time.perf_counter()
+    sent = gzip.compress(body, 1) if packed else body
 
-    answer = shared.post(action, gzip.compress(body, 1) if packed else body, headers)
+    with computing(5):
+        answer = shared.post(action, sent, headers)
 
     assert answer.status in (200, 400)
     assert answer.status == 200 or len(answer.codes) == 1
     assert all(answer.codes)
-    assert time.perf_counter() - began < 5
 
 
 def test_after_all_that_a_good_call_is_answered(shared: Neto) -> None:

@@ -5,7 +5,6 @@ import http.client
 import json
 import select
 import socket
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from conftest import FORMATS, KEY, Answer, Neto, json_call, to_body, xml_call
+from conftest import FORMATS, KEY, PATIENCE, Answer, Neto, computing, json_call, to_body, xml_call
 
 from recontact.store import keys
 
@@ -45,18 +44,26 @@ class Connection:
 
     def __init__(self, neto: Neto) -> None:
         url = httpx.URL(neto.url)
-        self.socket = socket.create_connection((url.host, url.port), timeout=10)
+        self.socket = socket.create_connection((url.host, url.port), timeout=PATIENCE)
+        self.sent = 0  # bytes
 
     def send(self, *lines: str, body: bytes = b"", **headers: str) -> None:
         """Send a request: the headers of a good call, changed by `headers`, then `lines`."""
         sent = {"Host": "x"} | call() | {n.replace("__", "-"): v for n, v in headers.items()}
         head = [f"POST {PATH} HTTP/1.1", *(f"{n}: {v}" for n, v in sent.items()), *lines]
-        self.socket.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+        self.send_bytes("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+
+    def send_bytes(self, data: bytes) -> None:
+        self.socket.sendall(data)
+        self.sent += len(data)
 
     def answer(self) -> Answer:
         response = http.client.HTTPResponse(self.socket)
         response.begin()
         return Answer(response.status, httpx.Headers(response.getheaders()), response.read())
+
+    def has_answer(self) -> bool:
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def is_closed(self) -> bool:
         try:
@@ -491,24 +498,19 @@ def test_a_refusal_by_the_headers_comes_at_once(
     shared: Neto, headers: dict[str, str], status: int, length: str
 ) -> None:
     with connected(shared) as connection:
-        started = time.perf_counter()
         connection.send(length, **headers)
 
-        answer = connection.answer()
-
-        assert answer.status == status
-        assert time.perf_counter() - started < 0.8
+        # Whoever waits for the body answers 408 in the end.
+        assert connection.answer().status == status
 
 
 def test_a_body_that_is_announced_too_large_is_refused_at_once(shared: Neto) -> None:
     with connected(shared) as connection:
-        started = time.perf_counter()
         connection.send(f"Content-Length: {8 * 1024 * 1024 + 1}")
 
         answer = connection.answer()
 
         assert (answer.status, answer.codes) == (413, ["RC019"])
-        assert time.perf_counter() - started < 0.8
 
 
 def test_a_refused_client_that_waits_to_send_is_not_told_to_go_on(shared: Neto) -> None:
@@ -747,12 +749,10 @@ def test_xml_that_says_utf_16_in_one_byte_letters_is_told_so(shared: Neto, paddi
 
 @pytest.mark.parametrize("start", ["<?xml ", '<?xml version="1.0" ', '<?xml version="1.0"?>'])
 def test_no_long_declaration_holds_up_the_server(shared: Neto, start: str) -> None:
-    started = time.perf_counter()
-
-    answer = shared.post(ADD, (start + 'encoding="a" ' * 25_000).encode())
+    with computing(2):
+        answer = shared.post(ADD, (start + 'encoding="a" ' * 25_000).encode())
 
     assert (answer.status, answer.codes) == (400, ["RC011"])
-    assert time.perf_counter() - started < 2
 
 
 def test_xml_whose_bom_and_declaration_differ_is_never_garbled(shared: Neto) -> None:
@@ -983,24 +983,21 @@ MIB = 1024 * 1024
     ],
 )
 def test_a_body_too_large_when_unpacked_is_refused(shared: Neto, body: bytes) -> None:
-    started = time.perf_counter()
-
-    answer = shared.post(ADD, body, {"Content-Encoding": "gzip"})
+    with computing(2):
+        answer = shared.post(ADD, body, {"Content-Encoding": "gzip"})
 
     assert (answer.status, answer.codes) == (413, ["RC019"])
     assert str(8 * MIB) in answer.errors[0]["Description"]
-    assert time.perf_counter() - started < 2
 
 
 def test_many_empty_gzip_members_hold_up_nothing(shared: Neto) -> None:
     member = gzip.compress(b"")
     body = member * (8 * MIB // len(member))
-    started = time.perf_counter()
 
-    answer = shared.post(ADD, body, {"Content-Encoding": "gzip"})
+    with computing(3):
+        answer = shared.post(ADD, body, {"Content-Encoding": "gzip"})
 
     assert answer.status in (200, 400)
-    assert time.perf_counter() - started < 3
 
 
 # -- limits ------------------------------------------------------------------------------------
@@ -1035,7 +1032,7 @@ def test_a_body_without_end_is_refused_at_the_limit(shared: Neto) -> None:
         sent = 0
         with pytest.raises((ConnectionError, TimeoutError)):  # noqa: PT012
             while sent < 100 * MIB:
-                if select.select([connection.socket], [], [], 0)[0]:
+                if connection.has_answer():
                     answer = connection.answer()
                     assert (answer.status, answer.codes) == (413, ["RC019"])
                     raise ConnectionError
@@ -1115,28 +1112,29 @@ def test_no_depth_brings_the_server_down(
 def test_a_large_body_of_many_small_things_is_answered_soon(shared: Neto, format: str) -> None:
     many = {f"E{n}": "x" for n in range(100_000)}
     body = to_body(format, UPDATE, {"CustomerLogs": {"CustomerLog": {"LogID": 10**9} | many}})
-    started = time.perf_counter()
 
-    answer = shared.post(UPDATE, body)
+    with computing(5):
+        answer = shared.post(UPDATE, body)
 
     assert answer.codes == ["CL002"]
     assert len(answer.headers["Recontact-Passed-Over"]) < 2_000
-    assert time.perf_counter() - started < 5
 
 
 # -- slow requests -----------------------------------------------------------------------------
 
 
 def test_a_body_that_stops_is_refused_after_the_time_limit(serve: Callable[..., Any]) -> None:
-    with serve(request_timeout=0.3) as neto, connected(neto) as connection:
-        started = time.perf_counter()
+    with serve(request_timeout=300.5) as neto, connected(neto) as connection:
         connection.send("Content-Length: 100", body=PLAIN[:50], NETOAPI_ACTION=ADD)
+        neto.server.connection(connection.socket, connection.sent)
 
+        neto.server.pass_time(200)
+        assert not connection.has_answer()
+        neto.server.pass_time(101)
         answer = connection.answer()
 
         assert (answer.status, answer.codes) == (408, ["RC018"])
-        assert "0.3 s" in answer.errors[0]["Description"]
-        assert 0.25 < time.perf_counter() - started < 1.1
+        assert "300.5 s" in answer.errors[0]["Description"]
         assert connection.is_closed()
         assert neto.get(LogIDAfter=0).logs == []
 
@@ -1144,12 +1142,13 @@ def test_a_body_that_stops_is_refused_after_the_time_limit(serve: Callable[..., 
 @pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
 def test_a_body_that_trickles_is_refused_too(serve: Callable[..., Any], length: str) -> None:
     piece = b" " if "Length" in length else b"1\r\n \r\n"
-    with serve(request_timeout=0.3) as neto, connected(neto) as connection:
-        started = time.perf_counter()
+    with serve(request_timeout=300) as neto, connected(neto) as connection:
         connection.send(length)
-        while not select.select([connection.socket], [], [], 0.03)[0]:
-            connection.socket.sendall(piece)
-            assert time.perf_counter() - started < 2
+        for _ in range(4):
+            neto.server.connection(connection.socket, connection.sent)
+            assert not connection.has_answer()
+            neto.server.pass_time(76)
+            connection.send_bytes(piece)
 
         assert connection.answer().status == 408
 

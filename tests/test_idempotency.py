@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ import pytest
 from conftest import (
     FORMATS,
     KEY,
+    PATIENCE,
     Answer,
     Neto,
     add_customers,
@@ -20,9 +20,7 @@ from conftest import (
     json_call,
     rows,
 )
-
-# Not the interpreter's sqlite3: two copies of SQLite in one process do not see each other's locks.
-from recontact.store.sqlite import driver
+from test_server import locked
 
 ADD, UPDATE = "AddCustomerLog", "UpdateCustomerLog"
 CALLS: dict[str, Any] = {
@@ -355,7 +353,7 @@ def race(neto: Neto, idempotency_key: str, apart: float = 0) -> list[Answer]:
     start = threading.Barrier(CLIENTS)
 
     def client(number: int) -> Answer:
-        start.wait(10)
+        start.wait(PATIENCE)
         threading.Event().wait(number * apart)
         return add(neto, f"of {idempotency_key}", idempotency_key)
 
@@ -375,13 +373,11 @@ def check_race(neto: Neto, answers: list[Answer]) -> None:
 
 def test_of_ten_clients_at_once_one_runs_and_all_get_its_answer(neto: Neto) -> None:
     """The first cannot be committed until all are there: another process holds the database."""
-    with closing(driver.connect(neto.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread:
+        with locked(neto.path):
             racing = thread.submit(race, neto, "one")
             neto.wait_for(lambda: WAITING in neto.http.get("/metrics").text)
-            other.execute("ROLLBACK")
-            answers = racing.result()
+        answers = racing.result()
 
     check_race(neto, answers)
     assert rows(neto, "SELECT count(*), max(revision) FROM customer_log") == [(1, 1)]

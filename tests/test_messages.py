@@ -10,7 +10,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import KEY, Answer, Neto, TestClock, another_site, json_call, serving, xml_call
+from conftest import (
+    KEY,
+    PATIENCE,
+    Answer,
+    Neto,
+    TestClock,
+    another_site,
+    json_call,
+    serving,
+    xml_call,
+)
 
 from recontact.catalogue import CATALOGUE, Severity
 from recontact.store import queries
@@ -67,15 +77,23 @@ def put(neto: Neto) -> Answer:
     return Answer(answer.status_code, answer.headers, answer.content)
 
 
-def by_hand(rest: str) -> Callable[[Neto], Answer]:
-    """What no HTTP library would send: more headers, and a body or a part of one."""
+def by_hand(rest: str, pass_time: float = 0) -> Callable[[Neto], Answer]:
+    """
+    What no HTTP library would send: more headers, and a body or a part of one.
+
+    pass_time: so many seconds go by once it is there.
+    """
     head = f"POST /do/WS/NetoAPI HTTP/1.1\r\nHost: x\r\nNETOAPI_KEY: {KEY}\r\n"
     head += f"Accept: application/json\r\nNETOAPI_ACTION: {GET}\r\n"
 
     def send(neto: Neto) -> Answer:
         url = httpx.URL(neto.url)
-        with socket.create_connection((url.host, url.port), timeout=10) as connection:
-            connection.sendall((head + rest).encode())
+        with socket.create_connection((url.host, url.port), timeout=PATIENCE) as connection:
+            sent = (head + rest).encode()
+            connection.sendall(sent)
+            if pass_time:
+                neto.server.connection(connection, received=len(sent))
+                neto.server.pass_time(pass_time)
             answer = b""
             while piece := connection.recv(65_536):
                 answer += piece
@@ -161,7 +179,7 @@ REACHED: dict[str, Callable[[Neto], Answer]] = {
     "RC015": post(b'{"a":' * 50 + b"1" + b"}" * 50),
     "RC016": post(json_call("[" + "{}," * 9 + "{}]")),
     "RC017": put,
-    "RC018": by_hand("Content-Length: 9\r\n\r\n{"),
+    "RC018": by_hand("Content-Length: 9\r\n\r\n{", pass_time=20),
     "RC019": post(gzip.compress(b" " * 100_000), Content__Encoding="gzip"),
     "RC020": post(b"{}", Content__Encoding="br"),
     "RC023": by_hand("A\0: b\r\n\r\n"),
@@ -191,7 +209,7 @@ def strict(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A server with low limits, log 1, and customer Bob."""
     path = tmp_path_factory.mktemp("strict") / "recontact.db"
     shutil.copy(template, path)
-    limits = {"item_limit": 9, "body_limit": 50_000, "request_timeout": 0.2}
+    limits = {"item_limit": 9, "body_limit": 50_000}
     with serving(path, TestClock(), **limits) as neto:
         neto.add({"Notes": "one"})
         assert neto.call("json", ADD_CUSTOMER, {"Customer": {"Username": "Bob"}}).ack == "Success"

@@ -1,8 +1,10 @@
 """HTTP itself, by raw bytes: requests framed two ways, slow ones, large ones, and too many."""
 
+import asyncio
 import gc
 import gzip
 import re
+import select
 import socket
 import struct
 import sys
@@ -14,23 +16,36 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import uvicorn
 from conformance import check_answer
-from conftest import KEY, RECONTACT, Answer, Neto, QuickServer, Served, rows, served
+from conftest import (
+    KEY,
+    PATIENCE,
+    RECONTACT,
+    Answer,
+    Neto,
+    QuickServer,
+    Served,
+    observed,
+    rows,
+    served,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_http import FIND
 from test_server import locked
 
-from recontact import protocol
+from recontact import neto_api, protocol
 from recontact.config import Config, SettingError, load
 from recontact.protocol import (
     HEAD_LIMIT,
     HEADERS_LIMIT,
+    IDLE_LIMIT,
+    PACE,
     PIPELINE_LIMIT,
     HttpProtocol,
-    protocol_class,
 )
 
 PATH = "/do/WS/NetoAPI"
@@ -75,12 +90,18 @@ class Raw:
         self.socket = socket.socket()
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.socket.settimeout(20)
+        self.socket.settimeout(PATIENCE)
         self.socket.connect((address.host, address.port))
         self._answers = self.socket.makefile("rb")
+        self.sent = 0  # bytes
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
+        self.sent += len(data)
+
+    def has_more(self) -> bool:
+        """Whether there is something to read, or the connection is closed."""
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def end(self) -> None:
         """Say that no more will come."""
@@ -107,9 +128,13 @@ class Raw:
 
     def rest(self) -> bytes:
         """All that still comes before the connection is closed."""
-        with suppress(ConnectionResetError):
-            return self._answers.read()
-        return b"reset"
+        came = b""
+        try:
+            while more := self._answers.read1():
+                came += more
+        except ConnectionResetError:
+            return came or b"reset"
+        return came
 
     def close(self) -> None:
         self._answers.close()
@@ -392,7 +417,8 @@ def test_head_gets_no_body_also_where_http_is_broken(shared: Neto) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.data())
 def test_where_the_bytes_are_cut_changes_no_answer(shared: Neto, data: st.DataObject) -> None:
@@ -484,7 +510,7 @@ def test_nothing_is_left_of_a_connection_that_is_gone(serve: Callable[..., Any])
     upgrade = READ_ONE_WAY["another protocol, chunked"]
     gc.collect()
     before = alive()
-    with serve(request_timeout=LIMIT) as neto:
+    with serve() as neto:
         gc.disable()
         try:
             for data in [GOOD, GOOD * 20, GOOD * 60, GOOD[:40], GOOD[:-3], upgrade, *broken]:
@@ -494,7 +520,7 @@ def test_nothing_is_left_of_a_connection_that_is_gone(serve: Callable[..., Any])
                         if read:
                             raw.end()
                             raw.rest()
-            Neto.wait_for(lambda: alive() <= before)
+            Neto.wait_for(lambda: neto.server.pass_time(TIMEOUT) or alive() <= before)
         finally:
             gc.enable()
 
@@ -535,10 +561,9 @@ def test_a_long_body_earns_no_long_trailer(shared: Neto, path: str) -> None:
         raw.send(request(CHUNKED, start=f"POST {path} HTTP/1.1") + chunked(b"x" * 2**21)[:-2])
         with suppress(ConnectionError):  # it is let go before all of it is sent
             raw.send(b"X: ")
-            for _ in range(64):
+            for _ in range(512):  # more than the system holds for a server that reads no more
                 raw.send(b"c" * 2**17)
-                time.sleep(0.002)
-            pytest.fail("8 MiB of a trailer were taken")
+            pytest.fail("64 MiB of a trailer were taken")
     assert shared.http.get("/healthz").status_code == 200
 
 
@@ -595,21 +620,15 @@ ENDLESS = {
 def test_what_has_no_end_is_cut(shared: Neto, name: str) -> None:
     start, more = ENDLESS[name]
     with connected(shared) as raw:
+        # So that the system holds little for a server that does not come to read.
+        raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         raw.send(start)
-        sent = 0
         with suppress(ConnectionError):
-            while sent < 4 * MIB:
+            while raw.sent < 4 * MIB and not raw.has_more():
                 raw.send(more)
-                sent += len(more)
-                raw.socket.setblocking(False)
-                with suppress(BlockingIOError):
-                    if raw.socket.recv(1, socket.MSG_PEEK):
-                        break
-                raw.socket.settimeout(20)
-        raw.socket.settimeout(20)
 
         refusal(raw, 431, "RC024")
-    assert sent < 2 * MIB, "it was read on"
+    assert raw.sent < 2 * MIB, "it was read on"
 
 
 # -- before the body -------------------------------------------------------------------------------
@@ -655,15 +674,7 @@ def test_who_waits_to_send_is_told_to_go_on_in_turn(shared: Neto) -> None:
 
 # -- time ------------------------------------------------------------------------------------------
 
-LIMIT = 0.4
-
-
-@pytest.fixture
-def hasty(serve: Callable[..., Any]) -> Iterator[Neto]:
-    """A server on which a request must arrive within LIMIT."""
-    with serve(request_timeout=LIMIT) as neto:
-        yield neto
-
+TIMEOUT = Config().request_timeout
 
 SLOW = {
     "no end of the target": (b"POST /do", b"x", "RC018"),
@@ -686,54 +697,49 @@ SLOW = {
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_what_is_not_whole_in_time_is_cut(hasty: Neto, name: str) -> None:
+def test_what_is_not_whole_in_time_is_cut(shared: Neto, name: str) -> None:
     start, more, code = SLOW[name]
-    with connected(hasty) as raw:
-        began = time.monotonic()
+    with connected(shared) as raw:
         raw.send(start)
         if start.startswith(GOOD):
             assert raw.answer().ack == "Success"
-        raw.socket.settimeout(0.03)
-        while time.monotonic() - began < 5:
-            try:
-                if raw.socket.recv(1, socket.MSG_PEEK) or not code:
-                    break
-            except TimeoutError:
-                with suppress(ConnectionError):
-                    raw.send(more)
-            except ConnectionResetError:
-                assert not code
-                break
-        waited = time.monotonic() - began
-        raw.socket.settimeout(20)
+        for _ in range(3):
+            shared.server.connection(raw.socket, raw.sent)
+            shared.server.pass_time(0.3 * TIMEOUT)
+            assert not raw.has_more()
+            raw.send(more)
+        shared.server.connection(raw.socket, raw.sent)
+        shared.server.pass_time(0.11 * TIMEOUT)
 
         if code:
             answer = refusal(raw, 408, code)
-            assert f"{LIMIT:g} s" in answer.errors[0]["Description"]
+            assert f"{TIMEOUT:g} s" in answer.errors[0]["Description"]
         else:
             assert raw.rest() in (b"", b"reset")
-    assert LIMIT - 0.1 < waited < 3
 
 
 @pytest.mark.parametrize("last", ["", "Connection: close"])
-def test_an_answer_that_is_not_taken_is_dropped(hasty: Neto, last: str) -> None:
+def test_an_answer_that_is_not_taken_is_dropped(neto: Neto, last: str) -> None:
     """Held back by the client, it would hold its memory and its connection for ever."""
     ask = f"GET /openapi.json HTTP/1.1\r\nHost: x\r\n{last}\r\n".replace(
         "\r\n\r\n", "\r\n"
     ).encode()
     ask += b"\r\n"
-    whole = len(hasty.http.get("/openapi.json").content)
-    with connected(hasty, buffer=4_096) as raw:
+    whole = len(neto.http.get("/openapi.json").content)
+    with connected(neto, buffer=4_096) as raw:
         asked = 1 if last else 30
-        hasty.add(*[{"Notes": "x" * 60_000}] * 100)
+        neto.add(*[{"Notes": "x" * 60_000}] * 100)
         if last:
             body = b'{"Filter": {"LogIDAfter": 0, "OutputSelector": "Notes"}}'
             ask, whole = sized(body, last), 6_000_000
         raw.send(ask * asked)
-        time.sleep(3 * LIMIT)
+        connection = neto.server.connection(raw.socket, raw.sent)
+        Neto.wait_for(lambda: connection.flow and connection.flow.write_paused)
+        # Twice: since it was paused the system may have taken some.
+        for _ in range(2):
+            neto.server.pass_time(TIMEOUT + 1)
 
-        with suppress(ConnectionResetError):
-            assert len(raw.rest()) < asked * whole
+        assert len(raw.rest()) < asked * whole
 
 
 def test_an_answer_sent_in_parts_that_is_not_taken_is_dropped() -> None:
@@ -750,7 +756,7 @@ def test_an_answer_sent_in_parts_that_is_not_taken_is_dropped() -> None:
 
     config = uvicorn.Config(
         app,
-        http=protocol_class(Config(request_timeout=LIMIT)),
+        http=observed(Config()),
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -760,60 +766,72 @@ def test_an_answer_sent_in_parts_that_is_not_taken_is_dropped() -> None:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
+            Neto.wait_for(lambda: hasattr(server, "loop"))
             with Raw(f"http://127.0.0.1:{listener.getsockname()[1]}", 4_096) as raw:
                 raw.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert done.wait(10)
+                connection = server.connection(raw.socket, raw.sent)
+                Neto.wait_for(lambda: connection.flow.write_paused)
+                assert not done.is_set()
+                for _ in range(2):
+                    server.pass_time(TIMEOUT + 1)
+                assert done.wait(PATIENCE)
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(PATIENCE)
 
 
-def test_a_slow_reader_is_not_cut_as_long_as_it_reads(hasty: Neto) -> None:
-    hasty.add(*[{"Notes": "x" * 60_000}] * 100)
+def test_a_slow_reader_is_not_cut_as_long_as_it_reads(neto: Neto) -> None:
+    neto.add(*[{"Notes": "x" * 60_000}] * 100)
     body = b'{"Filter": {"LogIDAfter": 0, "OutputSelector": "Notes"}}'
-    with connected(hasty, buffer=65_536) as raw:
+    with connected(neto, buffer=65_536) as raw:
+        connection = neto.server.connection(raw.socket)
+        unsent = connection.transport.get_write_buffer_size
+        # So that the server holds the answer, and not the system.
+        theirs = connection.transport.get_extra_info("socket")
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         raw.send(sized(body))
-        began = time.monotonic()
         status, headers = raw.head()
         left = int(headers["content-length"])
+        passed = 0
         while left:
+            before = unsent()
             taken = len(raw._answers.read(min(left, 300_000)))
             assert taken, "it was cut"
             left -= taken
-            time.sleep(LIMIT / 8)
-        assert status == 200
-    assert time.monotonic() - began > 2 * LIMIT
+            Neto.wait_for(lambda before=before: unsent() <= max(0, before - PACE))
+            neto.server.pass_time(TIMEOUT + 1)
+            passed += 1
+        assert (status, passed > 10) == (200, True)
 
 
-def test_a_connection_between_two_calls_is_not_slow(hasty: Neto) -> None:
-    with connected(hasty) as raw:
+def test_a_connection_between_two_calls_is_not_slow(neto: Neto) -> None:
+    with connected(neto) as raw:
         for _ in range(2):
             raw.send(GOOD)
             assert raw.answer().ack == "Success"
-            time.sleep(3 * LIMIT)
+            neto.server.pass_time(3 * TIMEOUT)
         raw.send(GOOD)
         assert raw.answer().ack == "Success"
 
 
-def test_a_connection_without_calls_is_closed_in_the_end(
-    serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(protocol, "IDLE_LIMIT", LIMIT)
-    with serve() as neto, connected(neto) as raw:
+def test_a_connection_without_calls_is_closed_in_the_end(neto: Neto) -> None:
+    with connected(neto) as raw:
         raw.send(GOOD)
         assert raw.answer().ack == "Success"
-        began = time.monotonic()
+        neto.server.pass_time(0.9 * IDLE_LIMIT)
+        assert not raw.has_more()
+        neto.server.pass_time(0.11 * IDLE_LIMIT)
 
         assert raw.rest() == b""
-        assert LIMIT - 0.1 < time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize("next_one", [GOOD[:40], GOOD[:-3]], ids=["in its headers", "in its body"])
-def test_a_call_in_work_is_never_cut_for_the_one_behind_it(hasty: Neto, next_one: bytes) -> None:
-    with connected(hasty) as raw:
-        with locked(hasty.path):
+def test_a_call_in_work_is_never_cut_for_the_one_behind_it(neto: Neto, next_one: bytes) -> None:
+    with connected(neto) as raw:
+        with locked(neto.path):
             raw.send(sized(ONE, action=ADD) + next_one)
-            time.sleep(3 * LIMIT)
+            neto.server.connection(raw.socket, raw.sent)
+            neto.server.pass_time(3 * TIMEOUT)
         assert raw.answer().ack == "Success"
         raw.send(GOOD[len(next_one) :])
 
@@ -823,13 +841,11 @@ def test_a_call_in_work_is_never_cut_for_the_one_behind_it(hasty: Neto, next_one
 # -- number ----------------------------------------------------------------------------------------
 
 
-def good_answer(server: Neto | Served) -> float:
-    """A good call on a connection of its own, and how many seconds it took."""
-    began = time.monotonic()
+def good_answer(server: Neto | Served) -> None:
+    """A good call on a connection of its own."""
     with connected(server) as raw:
         raw.send(GOOD)
         assert raw.answer().ack == "Success"
-    return time.monotonic() - began
 
 
 @contextmanager
@@ -858,14 +874,23 @@ def test_idle_connections_make_room(serve: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("part", [b"", GOOD[:40], GOOD[:-3]], ids=["silent", "headers", "body"])
 def test_slow_connections_make_room_for_good_ones(serve: Callable[..., Any], part: bytes) -> None:
-    with serve(connection_limit=5) as neto, held(neto, 5, part) as (first, *_):
-        time.sleep(protocol.PATIENCE + 0.1)
-        assert good_answer(neto) < 1
+    with serve(connection_limit=5) as neto, held(neto, 5, part) as (first, *others):
+        for raw in (first, *others):
+            neto.server.connection(raw.socket, raw.sent)
+        neto.server.pass_time(protocol.PATIENCE + 0.1)
+        good_answer(neto)
 
         answer = refusal(first, 503, "RC030")
         assert int(answer.headers["retry-after"]) > 0
 
 
+@pytest.fixture
+def young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection is slow yet, however long the machine stands still."""
+    monkeypatch.setattr(protocol, "PATIENCE", PATIENCE)
+
+
+@pytest.mark.usefixtures("young")
 def test_who_finds_no_place_is_told_so(serve: Callable[..., Any]) -> None:
     with serve(connection_limit=3) as neto, held(neto, 3, GOOD[:40]) as young:
         with connected(neto) as raw:
@@ -880,8 +905,20 @@ def test_who_finds_no_place_is_told_so(serve: Callable[..., Any]) -> None:
     assert "3 connections" in answer.errors[0]["Description"]
 
 
-def test_those_who_are_told_are_bounded_too(serve: Callable[..., Any]) -> None:
+@pytest.mark.usefixtures("young")
+def test_those_who_are_told_are_bounded_too(
+    serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_there = threading.Event()
+
+    async def drain(_receive: Any) -> None:
+        """None of those who are told goes before the last has come."""
+        await asyncio.to_thread(all_there.wait, PATIENCE)
+
+    monkeypatch.setattr(neto_api, "drain", drain)
     with serve(connection_limit=5) as neto, held(neto, 5, GOOD[:40]), held(neto, 20, b"") as more:
+        Neto.wait_for(lambda: neto.server.config.http.made == 25)
+        all_there.set()
         ended = [raw.rest() for raw in more]
 
     assert sum(text.startswith(b"HTTP/1.1 503") for text in ended) == 5
@@ -934,16 +971,23 @@ MANY = {
 }
 
 
+def computed(server: Served) -> float:
+    """Seconds that its process computes while it gives a good answer, and what else it has to."""
+    process = psutil.Process(server.process.pid)
+    before = sum(process.cpu_times()[:2])
+    good_answer(server)
+    return sum(process.cpu_times()[:2]) - before
+
+
 @pytest.mark.parametrize("kind", MANY)
 def test_while_500_are_held_a_good_request_is_answered_soon(database: Path, kind: str) -> None:
     begin, drop, idle = MANY[kind]
     with served(database) as server:
         good_answer(server)
         with held(server, 500, begin, idle) as some, Dripping(some if drop else [], drop):
-            took = sorted(good_answer(server) for _ in range(9))
             if kind == "unread answers":  # 500 times 8 answers are made first
-                Neto.wait_for(lambda: good_answer(server) < 0.25, 20)
-                took = sorted(good_answer(server) for _ in range(9))
+                Neto.wait_for(lambda: computed(server) < 0.25)
+            took = sorted(computed(server) for _ in range(9))
         assert server.stop() == 0
 
     assert took[4] < 0.25
@@ -972,7 +1016,7 @@ def test_bodies_that_stop_half_way_have_so_much_memory_and_no_more(database: Pat
             many.append(raw)
             with suppress(ConnectionError):
                 raw.send(request(f"Content-Length: {6 * MIB}", body=b" " * (5 * MIB)))
-        assert good_answer(server) < 2
+        good_answer(server)
         grown = most_memory(server) - before
         for raw in many:
             raw.end()
@@ -991,7 +1035,7 @@ def test_bodies_of_others_are_not_refused_for_one_that_stalls(serve: Callable[..
         connected(neto) as other,
     ):
         stalled.send(request(f"Content-Length: {MIB}", body=b" " * 900_000))
-        time.sleep(0.2)
+        neto.server.connection(stalled.socket, stalled.sent)
         padding = b" " * 600_000
         other.send(sized(FIND + padding))
 
@@ -1013,7 +1057,7 @@ def test_a_body_that_there_is_no_room_for_is_refused_before_it_is_read(
     ):
         with locked(neto.path):
             working.send(sized(ONE + b" " * (MIB - 100), action=ADD))
-            time.sleep(0.5)
+            neto.server.connection(working.socket, working.sent)
             other.send(request("Content-Length: 100000", WAITS))
             answer = refusal(other, 503, "RC030")
             small.send(GOOD)
@@ -1030,7 +1074,7 @@ def test_what_was_packed_counts_unpacked(serve: Callable[..., Any]) -> None:
         with locked(neto.path):
             for raw in some:
                 raw.send(sized(packed, "Content-Encoding: gzip", action=ADD))
-            time.sleep(1)
+            Neto.wait_for(lambda: sum(raw.has_more() for raw in some) == 3)
         answers = [raw.answer() for raw in some]
 
     assert sorted(answer.status for answer in answers) == [200, 503, 503, 503]

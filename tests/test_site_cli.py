@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Neto, Served, add_customers, customer, served
-from test_cli import failed, run_all
+from conftest import Served, add_customers, customer, served
+from test_cli import failed, run_all, within_a_second
 
 Done = subprocess.CompletedProcess[str]
 
@@ -246,11 +246,6 @@ def test_every_command_helps_with_an_example(tmp_path: Path) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("running") / "recontact.db") as running:
         yield running
-
-
-def within_a_second(done: Callable[[], Any]) -> None:
-    """As SPEC §10 says of keys."""
-    Neto.wait_for(done, 1)
 
 
 def set_shop(server: Served, zone: str, dialect: str, origins: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +14,7 @@ from conftest import (
     Neto,
     add_customers,
     another_site,
+    computing,
     json_call,
     rows,
     site_of,
@@ -352,12 +352,11 @@ def test_as_many_values_as_a_filter_may_have_hold_up_nobody(neto: Neto, action: 
         "CustomerName": [*texts, "B"],
     }
     tree = {"Filter": filters | {"OutputSelector": "LogID", "Limit": 1_000}}
-    begun = time.monotonic()
 
-    answer = neto.call("json", action, tree | {"CustomerLogs": [{"LogID": 1, "Notes": "x"}]})
+    with computing(1):  # 0.06
+        answer = neto.call("json", action, tree | {"CustomerLogs": [{"LogID": 1, "Notes": "x"}]})
 
     assert (answer.ack, len(answer.logs)) == ("Success", 300)
-    assert time.monotonic() - begun < 3
 
 
 # -- what is wrong with the Filter ---------------------------------------------------------------
