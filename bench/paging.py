@@ -86,13 +86,13 @@ _IS_PAGE: Final = re.compile(rb"<title>[^<]+</title>.*</html>\s*", re.DOTALL)
 
 
 def ask(port: int, session: str, logs: int, seconds: float, pace: float, random: Random) -> Seen:
-    """Ask for so many seconds, for each page as often."""
+    """Ask for so many seconds, for each page as often, and at least once."""
     seen = Seen()
     headers = {"Cookie": f"recontact={session}", "Accept": "text/html", "Accept-Encoding": "gzip"}
     turns: list[tuple[str, str]] = []
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         ends = time.perf_counter() + seconds
-        while time.perf_counter() < ends:
+        while time.perf_counter() < ends or not all(seen.took.values()):
             if pace:
                 time.sleep(random.expovariate(pace))
             turns = turns or random.sample(list(pages(random, logs).items()), len(NAMES))

@@ -18,12 +18,17 @@ _SEEN: Final = """
   const asked = ['navigation', 'resource']
     .flatMap(type => performance.getEntriesByType(type))
     .filter(one => one.transferSize > 0);
-  setTimeout(() => tell({
-    paint: performance.getEntriesByName('first-contentful-paint')[0].startTime,
-    shift,
-    requests: asked.length,
-    bytes: asked.reduce((sum, one) => sum + one.transferSize, 0),
-  }), 300);
+  const look = () => {
+    const [paint] = performance.getEntriesByName('first-contentful-paint');
+    if (!paint) return setTimeout(look, 50);
+    tell({
+      paint: paint.startTime,
+      shift,
+      requests: asked.length,
+      bytes: asked.reduce((sum, one) => sum + one.transferSize, 0),
+    });
+  };
+  setTimeout(look, 300);
 })
 """
 """Shifts are told to whoever observes them later; 0.3 s after the load none comes any more."""
@@ -47,6 +52,7 @@ def paint(port: int, session: str) -> dict[str, dict[str, float]]:
                 context = browser.new_context()
                 context.add_cookies([cookie])
                 page = context.new_page()
+                page.set_default_timeout(60_000)
                 for visit in ("first", "again"):
                     page.goto(url + path, wait_until="load")
                     seen.setdefault(f"{path} {visit}", []).append(page.evaluate(_SEEN))

@@ -137,12 +137,16 @@ def _is_ordered(logs: Rows) -> bool:
     return log_ids == sorted(set(log_ids))
 
 
+LEAST: Final = 10
+"""Questions that are asked however long that takes."""
+
+
 def ask(kind: str, port: int, logs: int, seconds: float, pace: float, random: Random) -> Reads:
-    """Ask for so many seconds."""
+    """Ask for so many seconds, and LEAST questions."""
     reads = Reads()
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         ends = time.perf_counter() + seconds
-        while time.perf_counter() < ends:
+        while time.perf_counter() < ends or len(reads.took) < LEAST:
             if pace:
                 time.sleep(random.expovariate(pace))
             question = KINDS[kind](random, logs)

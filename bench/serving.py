@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 from uuid import UUID
 
@@ -167,11 +168,10 @@ class Server:
 
 
 @contextmanager
-def serve(database: Path, program: tuple[str, ...] = RECONTACT) -> Iterator[Server]:
+def serve(database: Path, program: tuple[str, ...] | None = None) -> Iterator[Server]:
     """`recontact serve`, or another program that takes its arguments; gone at the end."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, *program, "serve", "--port", str(port)]
+    port = _free_port()
+    command = [sys.executable, *(program or RECONTACT), "serve", "--port", str(port)]
     log = database.with_suffix(".log")  # gets a line for each request, as journald would
     with log.open("wb") as stderr:
         started = time.perf_counter()
@@ -197,6 +197,14 @@ def serve(database: Path, program: tuple[str, ...] = RECONTACT) -> Iterator[Serv
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _free_port() -> int:
+    """A port that is free, and that no system gives to whoever asks it for any meanwhile."""
+    while True:
+        port = SystemRandom().randrange(20_000, 32_768)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _first_answer(port: int) -> int:
