@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RECONTACT, Neto, Output, Served, clean_environ, served
+from conftest import PATIENCE, RECONTACT, Neto, Output, Served, clean_environ, served
 from msgspec.structs import replace
 from test_migrations import content, copies, of_schema
 
@@ -119,6 +120,16 @@ def large(made_large: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(made_large, tmp_path / "shop.db"))
 
 
+def starting(statement: str) -> tuple[str, ...]:
+    """A recontact that does this at first."""
+    program = "from recontact.cli import main\nfrom recontact.store import committer\n"
+    return (sys.executable, "-c", f"{program}{statement}\nmain()")
+
+
+PATIENT = starting(f"committer.PATIENCE = {PATIENCE}")
+"""It waits while a command that a busy machine holds up has the lock."""
+
+
 @contextmanager
 def written(server: Served, threads: int = 4) -> Iterator[list[int]]:
     """Meanwhile it is written to without a pause; a list of how many items each call changed."""
@@ -141,7 +152,7 @@ def written(server: Served, threads: int = 4) -> Iterator[list[int]]:
     for one in writers:
         one.start()
     try:
-        Neto.wait_for(lambda: len(changed) > 20, 20)
+        Neto.wait_for(lambda: len(changed) > 20)
         yield changed
     finally:
         ended.set()
@@ -177,7 +188,7 @@ def test_a_backup_is_the_whole_database_and_can_be_served(shop: Path, tmp_path: 
 
 def test_a_backup_beside_a_server_that_writes_is_of_one_moment(large: Path, tmp_path: Path) -> None:
     to = tmp_path / "backup.db"
-    with served(large) as server:
+    with served(large, program=PATIENT) as server:
         with written(server) as changed:
             before = sum(changed)
             done(large, "backup", to)
@@ -715,7 +726,7 @@ def test_what_the_journal_does_not_hold_any_more_is_no_fault(shop: Path) -> None
 
 
 def test_a_log_that_the_index_has_yet_to_see_is_no_fault(shop: Path) -> None:
-    with served(shop) as server:
+    with served(shop, program=starting("committer.FEED_AFTER = 3_600")) as server:
         server.neto.add({"Notes": "new"})
         server.neto.update("json", {"LogID": 1, "Notes": "changed"})
         server.process.kill()
@@ -736,7 +747,7 @@ def test_an_index_that_the_next_server_makes_anew_is_no_fault(shop: Path) -> Non
 
 
 def test_a_check_beside_a_server_that_writes_finds_no_fault(shop: Path) -> None:
-    with served(shop) as server:
+    with served(shop, program=PATIENT) as server:
         with written(server) as changed:
 
             def until_some_are_written(_step: str) -> None:
@@ -787,16 +798,28 @@ def test_compact_gives_back_what_holds_nothing_and_leaves_the_rest(half_empty: P
     assert again == f"Gave back 0 bytes; {half_empty} has {after:,} now.\n"
 
 
-def test_compact_beside_a_server_that_writes_holds_up_no_call(half_empty: Path) -> None:
+def test_compact_beside_a_server_that_writes_holds_up_no_call(
+    half_empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wal = half_empty.with_name(half_empty.name + "-wal")
-    with served(half_empty) as server:
+    with served(half_empty, program=PATIENT) as server:
         with written(server) as changed:
+
+            def until_some_are_written(seconds: float) -> None:
+                before = len(changed)
+                time.sleep(seconds)
+                Neto.wait_for(lambda: len(changed) > before + 4)
+
             before = len(changed)
-            said = done(half_empty, "compact")
+            with monkeypatch.context() as patch:
+                patch.setattr(upkeep, "sleep", until_some_are_written)
+                said = done(half_empty, "compact")
             assert len(changed) > before + 20
         given = int(re.search(r"Gave back ([\d,]+) bytes", said)[1].replace(",", ""))  # type: ignore[index]
         assert given > 10 * MEGABYTE  # what is written meanwhile takes some of it
-        done(half_empty, "compact")  # now that nobody writes, the WAL can be cut
+        # Once the index of the search has seen all, nobody writes, and the WAL can be cut.
+        Neto.wait_for(lambda: not content(half_empty).rows["search_pending"])
+        done(half_empty, "compact")
         assert wal.stat().st_size == 0
         assert half_empty.stat().st_size < 6 * MEGABYTE
         assert server.stop() == 0
@@ -864,7 +887,7 @@ def test_a_person_sees_how_far_it_is(half_empty: Path, words: tuple[str, ...], s
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
     )
     os.close(theirs)
 
