@@ -254,10 +254,13 @@ def test_beside_a_server_no_byte_is_left_either(shop: Path) -> None:
     assert run(shop, "erase", "--finish").returncode == 0
     with served(shop) as server:
         neto = server.neto
-        neto.update("json", {"LogID": 1, "Notes": "of somebody else still"})
-        before = all_of_others(neto)
         wal = shop.with_name("recontact.db-wal")
-        assert NOTES.encode() in wal.read_bytes()  # it has the pages that others share with them
+        with closing(driver.connect(shop, isolation_level=None)) as reader:
+            for statement in ("BEGIN", "SELECT 1 FROM site"):  # meanwhile no WAL begins again
+                reader.execute(statement).fetchall()
+            neto.update("json", {"LogID": 1, "Notes": "of somebody else still"})
+            before = all_of_others(neto)
+            assert NOTES.encode() in wal.read_bytes()  # of pages that others share with them
         erased(shop, "--username", NAME)
         assert there(shop, *TEXTS, *WORDS) == set()
         assert all_of_others(neto) == before

@@ -18,7 +18,16 @@ from pathlib import Path
 import pytest
 from conftest import RECONTACT, served
 from mounts import copied, make_ext4, mounted
-from test_crash import WRITERS, Ledger, Writer, check, end, seeded, start
+from test_crash import (
+    WRITERS,
+    Ledger,
+    Writer,
+    check,
+    end,
+    seeded,
+    start,
+    wait_for_answers,
+)
 
 from recontact.store.sqlite import driver
 
@@ -72,6 +81,7 @@ def test_what_was_acknowledged_survives_a_power_cut(template: Path, tmp_path: Pa
                     check(server.neto, writers, ledger)
                 threads = start(writers, server.url)
                 time.sleep(chance.uniform(0.2, 0.8))
+                wait_for_answers(ledger, 10 * number)
                 # Nobody goes on after a cut. An fsync that the ioctl meets half-way may come back
                 # as done: in 4 of 60 cuts of a program that only appends and syncs (Linux 6.18).
                 server.process.send_signal(signal.SIGSTOP)
@@ -101,6 +111,7 @@ def test_without_fsync_a_power_cut_takes_what_was_acknowledged(
             with served(database, program=program) as server:
                 threads = start(writers, server.url)
                 time.sleep(0.5)
+                wait_for_answers(ledger, 10)
                 cut_power(disk)
                 server.process.kill()
                 end(threads)

@@ -25,10 +25,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import FORMATS, KEY, Neto, TestClock, new_session, panel_client
+from conftest import FORMATS, KEY, PATIENCE, Neto, TestClock, new_session, panel_client
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from recontact import actions
 from recontact.clock import SYSTEM
@@ -43,6 +44,7 @@ from recontact.store import (
     keys,
     migrations,
     open_store,
+    sqlite,
     tables,
 )
 
@@ -127,6 +129,19 @@ class Running:
 def running(database: Path) -> Iterator[Running]:
     with closing(Running(database)) as one:
         yield one
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a lock waits for as long as a machine that stands still may take."""
+    for module in (committer, sqlite):
+        monkeypatch.setattr(module, "PATIENCE", PATIENCE)
+
+
+@pytest.fixture
+def unfed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index of the search sees nothing, or its transactions would come between the others."""
+    monkeypatch.setattr(Writer, "feed", lambda _writer, _most: 0)
 
 
 request_ids = itertools.count(1)
@@ -455,6 +470,7 @@ def test_the_store_does_what_a_dictionary_does(template: Path, tmp_path: Path) -
 # -- one call among others ---------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unfed")
 def test_a_call_that_is_not_kept_leaves_nothing(running: Running) -> None:
     log = running.add(notes="as it was")
     before = dump(running.path)
@@ -578,6 +594,7 @@ def test_a_row_that_cannot_be_read_fails_only_its_call(running: Running) -> None
     assert isinstance(error, ValueError)
 
 
+@pytest.mark.usefixtures("unfed")
 def test_works_that_wait_together_are_two_commits(tracer: "Tracer", running: Running) -> None:
     running.add(notes="the connection is open")
     before = tracer.statements.count("COMMIT")
@@ -594,15 +611,16 @@ async def while_it_commits(
 ) -> list[Any]:
     """What two works give, or raise; the second comes while the first is being committed."""
     committing, go_on = threading.Event(), threading.Event()
-    tracer.first["COMMIT"] = lambda: (committing.set(), go_on.wait(10))
+    tracer.first["COMMIT"] = lambda: (committing.set(), go_on.wait(PATIENCE))
     one = asyncio.create_task(running.store.submit(held))
-    await asyncio.to_thread(committing.wait, 10)
+    await asyncio.to_thread(committing.wait, PATIENCE)
     two = asyncio.create_task(running.store.submit(then))
     await asyncio.sleep(0.05)  # it may run now, on top of what is not saved yet
     go_on.set()
     return await asyncio.gather(one, two, return_exceptions=True)
 
 
+@pytest.mark.usefixtures("unfed")
 def test_nothing_is_built_on_a_write_whose_commit_failed(
     tracer: "Tracer", running: Running
 ) -> None:
@@ -632,6 +650,7 @@ def test_nothing_is_built_on_a_write_whose_commit_failed(
     check_revisions(running.path, 1, running.read())
 
 
+@pytest.mark.usefixtures("unfed")
 def test_nothing_is_built_on_what_another_process_has_changed(
     tracer: "Tracer", running: Running
 ) -> None:
@@ -669,6 +688,7 @@ def test_nothing_is_built_on_what_another_process_has_changed(
     check_revisions(running.path, 1, running.read())
 
 
+@pytest.mark.usefixtures("patient")
 def test_two_stores_on_one_file_give_no_log_id_twice(database: Path) -> None:
     added: list[int] = []
 
@@ -680,11 +700,12 @@ def test_two_stores_on_one_file_give_no_log_id_twice(database: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
 
     assert sorted(added) == list(range(1, 181))
 
 
+@pytest.mark.usefixtures("patient")
 def test_what_several_stores_change_at_once_is_all_there(database: Path) -> None:
     """Each works ahead on what it believes is saved; nothing may be lost when another wrote."""
     with closing(Running(database)) as one:
@@ -720,7 +741,7 @@ def test_what_several_stores_change_at_once_is_all_there(database: Path) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join()
 
     with closing(Running(database)) as one:
         logs = one.read()
@@ -770,7 +791,7 @@ def test_everything_accepted_is_done_when_it_stops_and_nothing_after(running: Ru
         stopping = asyncio.create_task(running.store.stop())
         await asyncio.sleep(0)
         after = [asyncio.create_task(running.store.submit(work)) for _ in range(3)]
-        await asyncio.wait_for(stopping, 10)
+        await asyncio.wait_for(stopping, PATIENCE)
         return await asyncio.gather(*before, *after, return_exceptions=True)
 
     results = running.run(stop_amid())
@@ -826,6 +847,7 @@ def test_entries_that_may_wait_outlive_a_group_that_fails(running: Running) -> N
 # -- a lock, a full disk, too many -------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("patient")
 def test_readers_never_wait_for_a_writer(neto: Neto) -> None:
     (log_id,) = neto.add({"Notes": "before"})
 
@@ -834,12 +856,11 @@ def test_readers_never_wait_for_a_writer(neto: Neto) -> None:
             target=lambda: neto.update("json", {"LogID": log_id, "Notes": "after"})
         )
         writing.start()
-        began = time.monotonic()
+        neto.wait_for(lambda: neto.store.figures().writes == 1)
         for _ in range(20):
             assert neto.log(log_id)["Notes"] == "before"
-        assert time.monotonic() - began < 2
-        assert writing.is_alive()
-    writing.join(10)
+        assert writing.is_alive()  # it has waited for longer than all of them
+    writing.join()
 
     assert neto.log(log_id)["Notes"] == "after"
 
@@ -850,17 +871,18 @@ def test_a_reader_that_connects_waits_for_nobody_and_writes_nothing(database: Pa
         wal = database.with_name(database.name + "-wal")
         size = wal.stat().st_size
 
-        with locked(database):
-            began = time.monotonic()
+        with locked(database):  # who waited for it would be refused in the end
             assert [log.notes for log in running.read().values()] == ["before"]
             assert running.run(running.store.keys())
-            assert time.monotonic() - began < 2
 
         assert wal.stat().st_size == size
 
 
-def test_a_write_that_waits_too_long_for_the_lock_is_not_saved(neto: Neto) -> None:
+def test_a_write_that_waits_too_long_for_the_lock_is_not_saved(
+    neto: Neto, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (log_id,) = neto.add({"Notes": "before"})
+    monkeypatch.setattr(committer, "PATIENCE", 0.2)
 
     with locked(neto.path):
         answer = neto.update("json", {"LogID": log_id, "Notes": "never"})
@@ -869,17 +891,18 @@ def test_a_write_that_waits_too_long_for_the_lock_is_not_saved(neto: Neto) -> No
     assert answer.errors[0]["Message"] == "Not saved"
     assert int(answer.headers["Retry-After"]) > 0
     assert neto.log(log_id)["Notes"] == "before"
+    monkeypatch.undo()
     assert neto.update("json", {"LogID": log_id, "Notes": "after"}).ack == "Success"
     assert neto.log(log_id)["Notes"] == "after"
 
 
+@pytest.mark.usefixtures("patient")
 def test_past_the_queue_a_write_is_refused_at_once(serve: Callable[..., Any]) -> None:
-    answers: list[tuple[float, Any]] = []
+    answers: list[Any] = []
 
     def write(neto: Neto) -> None:
-        began = time.monotonic()
         answer = neto.call("json", "AddCustomerLog", {"CustomerLogs": [{"Notes": "x"}]})
-        answers.append((time.monotonic() - began, answer))
+        answers.append(answer)
 
     with serve(queue_limit=3) as neto:
         with locked(neto.path):
@@ -887,18 +910,18 @@ def test_past_the_queue_a_write_is_refused_at_once(serve: Callable[..., Any]) ->
             for thread in threads:
                 thread.start()
             Neto.wait_for(lambda: len(answers) >= 7)
-            refused = list(answers)
+            refused = list(answers)  # while the others wait
             assert neto.get(LogIDAfter=0).status == 200
+            assert neto.store.figures().writes == 3
         for thread in threads:
-            thread.join(10)
+            thread.join()
         later = neto.add({"Notes": "later"})
 
     assert len(refused) == 7
-    for took, answer in refused:
-        assert took < 2
+    for answer in refused:
         assert (answer.status, answer.codes) == (503, ["RC030"])
         assert int(answer.headers["Retry-After"]) > 0
-    assert sorted(answer.status for _, answer in answers) == [200] * 3 + [503] * 7
+    assert sorted(answer.status for answer in answers) == [200] * 3 + [503] * 7
     assert later == [4]
 
 
@@ -994,7 +1017,7 @@ def test_a_read_sees_every_write_acknowledged_before_it(neto: Neto) -> None:
 
     def write_and_read(log_id: int) -> None:
         for n in range(1, 31):
-            neto.update("json", {"LogID": log_id, "Notes": str(n)})
+            assert neto.update("json", {"LogID": log_id, "Notes": str(n)}).ack == "Success"
             if neto.log(log_id)["Notes"] != str(n):
                 stale.append(f"log {log_id}, write {n}")
 
@@ -1002,7 +1025,7 @@ def test_a_read_sees_every_write_acknowledged_before_it(neto: Neto) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
 
     assert stale == []
     assert {neto.log(log_id)["Revision"] for log_id in log_ids} == {"31"}
@@ -1190,7 +1213,7 @@ def test_every_connection_is_set_up_for_durability(tracer: Tracer, neto: Neto) -
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join()
     with neto.store.begin() as connection:
         connection.execute(sa.select(tables.site))
 
@@ -1238,7 +1261,9 @@ def test_the_key_of_every_data_table_begins_with_the_site(database: Path) -> Non
     assert {"site", "key", "staff", "session", "setup", "search_index"} >= tables.REFERENCE_TABLES
 
 
-@pytest.mark.parametrize("dialect", [postgresql.dialect(), sqlite.dialect()], ids=lambda d: d.name)
+@pytest.mark.parametrize(
+    "dialect", [postgresql.dialect(), sqlite_dialect.dialect()], ids=lambda d: d.name
+)
 def test_the_tables_can_be_written_for(dialect: sa.Dialect) -> None:
     for table in tables.metadata.sorted_tables:
         assert table.name in str(sa.schema.CreateTable(table).compile(dialect=dialect))
@@ -1348,8 +1373,10 @@ def test_a_call_that_changes_something_is_kept_with_its_bytes_both_ways(
 ) -> None:
     (log_id,) = neto.add({"Notes": "old"})
     before = neto.clock.now()
+    began = time.perf_counter()
     items = [{"LogID": log_id, "Notes": "néw", "Username": "bob"}, {"LogID": 99, "Notes": "x"}]
     answer = neto.update(format, *items)
+    took = time.perf_counter() - began
     after = neto.clock.now()
 
     # In the same transaction: it is there at once.
@@ -1379,7 +1406,7 @@ def test_a_call_that_changes_something_is_kept_with_its_bytes_both_ways(
     assert int(before.timestamp() * 1000) <= row["at"] <= int(after.timestamp() * 1000)
     assert request.version == 7
     assert int.from_bytes(request.bytes[:6], "big") == row["at"]
-    assert 0 < row["duration_us"] < 10_000_000
+    assert 0 < row["duration_us"] <= took * 1_000_000
 
 
 def answer_request(neto: Neto) -> bytes:
@@ -1499,6 +1526,7 @@ def test_a_call_without_a_valid_key_is_not_in_the_journal(neto: Neto) -> None:
 
 def test_a_revision_says_who_when_by_what_and_each_element_that_changed(neto: Neto) -> None:
     key = neto.new_key()
+    before = int(neto.clock.now().timestamp())
     added = neto.call("json", "AddCustomerLog", {"CustomerLogs": [{"Notes": "a", "Status": ""}]})
     body = json.dumps(
         {
@@ -1522,7 +1550,7 @@ def test_a_revision_says_who_when_by_what_and_each_element_that_changed(neto: Ne
 
     by = [UUID(answer.headers["X-Request-Id"]).bytes for answer in (added, *[updated] * 3)]
     assert [row[:3] for row in found] == list(zip((1, 2, 3, 4), (1, 2, 2, 2), by, strict=True))
-    assert all(abs(row[3] - neto.clock.now().timestamp()) < 30 for row in found)
+    assert all(before <= row[3] <= neto.clock.now().timestamp() for row in found)
     assert [json.loads(row[4]) for row in found] == [
         {"status": [None, "Require Recontact"], "notes": [None, "a"]},
         {
