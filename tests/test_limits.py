@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import math
 import re
+import selectors
 import socket
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from conftest import FORMATS, KEY, Neto, another_site, rows, served
+from conftest import FORMATS, KEY, PATIENCE, Neto, another_site, rows, served
 from hypothesis import given, settings
 
 from recontact.addresses import HOPS, Networks, client_address, home_of
@@ -22,6 +23,8 @@ from recontact.config import SettingError, load
 from recontact.describe.errors_page import example
 from recontact.limits import Backlog, Meter, Place, Rate
 from recontact.messages import RefusedError
+
+pytestmark = pytest.mark.usefixtures("hurried")
 
 GET = "GetCustomerLog"
 PATH = "/do/WS/NetoAPI"
@@ -149,9 +152,10 @@ def looks_as_documented(code: str, error: dict[str, str]) -> bool:
 @pytest.mark.parametrize("dialect", ["documented", "live"])
 @pytest.mark.parametrize("format", FORMATS)
 def test_past_its_rate_a_site_is_refused_and_told_when_to_come_again(
-    serve: Callable[..., Any], format: str, dialect: str
+    serve: Callable[..., Any], hands: Hands, format: str, dialect: str
 ) -> None:
-    with serve(rate_limit=Rate(3, "minute")) as neto, another_site(neto, "UTC", dialect) as site:
+    rate = Rate(3, "minute")
+    with serve(rate_limit=rate, elapsed=hands) as neto, another_site(neto, "UTC", dialect) as site:
         # Neto makes sure that a new key is known, with a call of it.
         answers = [site.call(format, GET, FIND) for _ in range(3)]
         second_key = site.post(GET, b"", {"NETOAPI_KEY": neto.key})
@@ -180,11 +184,13 @@ def test_the_keys_of_a_site_share_its_rate_and_others_have_their_own(
     assert by_another_site == [200] * 9
 
 
-def test_after_the_seconds_of_retry_after_a_call_is_let_in(serve: Callable[..., Any]) -> None:
-    with serve(rate_limit=Rate(2, "second")) as neto:
+def test_after_the_seconds_of_retry_after_a_call_is_let_in(
+    serve: Callable[..., Any], hands: Hands
+) -> None:
+    with serve(rate_limit=Rate(2, "second"), elapsed=hands) as neto:
         while (answer := neto.call("json", GET, FIND)).status == 200:
             pass
-        time.sleep(int(answer.headers["Retry-After"]))
+        hands.move(int(answer.headers["Retry-After"]))
         assert neto.call("json", GET, FIND).status == 200
 
 
@@ -205,7 +211,7 @@ def test_the_body_of_a_call_past_the_rate_is_not_waited_for(serve: Callable[...,
     with serve(rate_limit=Rate(1, "hour")) as neto:
         neto.call("json", GET, FIND)
         host, port = neto.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=5) as connection:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
             head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nNETOAPI_ACTION: {GET}\r\n"
             head += f"NETOAPI_KEY: {KEY}\r\nContent-Length: 5000000\r\n\r\n"
             connection.sendall(head.encode())
@@ -237,10 +243,10 @@ WRONG = {"NETOAPI_KEY": "rk_wrong"}
     ],
 )
 def test_past_a_rate_wrong_keys_are_told_to_wait(
-    serve: Callable[..., Any], format: str, headers: dict[str, Any], said: str
+    serve: Callable[..., Any], hands: Hands, format: str, headers: dict[str, Any], said: str
 ) -> None:
     accept = {"Accept": "application/json" if format == "json" else "text/xml"}
-    with serve(failure_limit=Rate(3, "minute")) as neto:
+    with serve(failure_limit=Rate(3, "minute"), elapsed=hands) as neto:
         answers = [neto.post(GET, b"", headers | accept) for _ in range(5)]
 
     assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
@@ -256,15 +262,17 @@ def test_past_a_rate_wrong_keys_are_told_to_wait(
 def test_a_good_key_is_let_in_at_once_whoever_else_has_its_address(
     serve: Callable[..., Any],
 ) -> None:
+    took = []
     with serve(failure_limit=Rate(1, "hour")) as neto:
         for _ in range(50):
             wrong = neto.post(GET, b"", WRONG)
             began = time.monotonic()
             right = neto.call("json", GET, FIND)
             assert right.status == 200
-            took = time.monotonic() - began
+            took.append(time.monotonic() - began)
         assert wrong.status == 429
-        assert took < 0.5
+    # If it were held up, each would be: a machine that stands still holds up one or another.
+    assert min(took[1:]) < 0.5
 
 
 def test_a_key_that_is_revoked_is_a_wrong_one(serve: Callable[..., Any]) -> None:
@@ -282,7 +290,7 @@ def test_live_sites_answer_429_where_they_answer_200_to_a_wrong_key(
         with neto.store.begin() as connection:
             connection.exec_driver_sql("UPDATE site SET dialect = 'live'")
         answers = []
-        neto.wait_for(lambda: answers.append(neto.post(GET, b"", WRONG)) or len(answers) > 40, 10)
+        neto.wait_for(lambda: answers.append(neto.post(GET, b"", WRONG)) or len(answers) > 40)
 
     assert answers[-1].status == 429
     assert answers[-1].codes == ["RC022"]
@@ -639,8 +647,20 @@ def test_after_a_stall_it_learns_again_what_it_can_do() -> None:
 
 
 def test_large_calls_take_turns_and_wait_no_longer_than_is_promised(hands: Hands) -> None:
+    class Skipping(selectors.DefaultSelector):
+        """Lets the time pass for which an event loop would wait, and does not wait."""
+
+        def select(self, timeout: float | None = None) -> Any:
+            hands.move(timeout or 0)
+            return super().select(0)
+
+    class Loop(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return hands()
+
     async def take_turns() -> list[str]:
-        backlog = Backlog(1_000, hands)
+        # By a clock that stands still, so that it learns nothing.
+        backlog = Backlog(1_000, Hands())
         seen = []
 
         async def call(name: str, work: float, seconds: float) -> None:
@@ -662,7 +682,8 @@ def test_large_calls_take_turns_and_wait_no_longer_than_is_promised(hands: Hands
         await call("fourth", 9_000, 0)
         return seen
 
-    seen = asyncio.run(take_turns())
+    with asyncio.Runner(loop_factory=lambda: Loop(Skipping())) as runner:
+        seen = runner.run(take_turns())
 
     assert seen == ["first", "small", "second", "third RC030", "fourth"]
 

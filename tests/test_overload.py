@@ -13,13 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import KEY, Answer, Neto, Served, another_site, json_call, readers_held, served
+from conftest import (
+    KEY,
+    PATIENCE,
+    Answer,
+    Neto,
+    Served,
+    another_site,
+    json_call,
+    readers_held,
+    served,
+)
 from flooding import NUMBER, Load, flood, request
 from test_http import connected
 
+from recontact import neto_api
 from recontact.limits import Backlog, Rate
 from recontact.neto_api import HELD
+from recontact.store import committer
+from recontact.store.retention import Retention
 from recontact.store.sqlite import driver
+
+pytestmark = pytest.mark.usefixtures("hurried")
 
 LOGS = 10_000
 CONNECTIONS = 300
@@ -97,13 +112,36 @@ def at(share: float, seconds: list[float]) -> float:
 
 
 def is_well_again(neto: Neto) -> bool:
-    """Whether within 2 s a call is answered within 250 ms."""
-    until = time.monotonic() + 2
+    """Whether a call is answered within 250 ms, soon: others may take the machine meanwhile."""
+    until = time.monotonic() + PATIENCE
     while (began := time.monotonic()) < until:
         assert neto.update("json", {"LogID": 1, "Notes": str(began)}).status == 200
         if time.monotonic() - began < 0.25:
             return True
     return False
+
+
+class Share:
+    """How much of the time in which it could have gone on a server was given the machine."""
+
+    def __init__(self, server: Served) -> None:
+        self._server = server
+        self._began = self._seconds()
+
+    def _seconds(self) -> tuple[float, float]:
+        """Those that its event loop computed, and those it waited for a processor (Linux)."""
+        known = Path(f"/proc/{self._server.process.pid}/schedstat")
+        if not known.exists():
+            return 1, 0
+        computed, waited, _ = known.read_text().split()
+        return int(computed) / 1e9, int(waited) / 1e9
+
+    def of_all(self) -> float:
+        """Since this was made: 1 is all of it."""
+        computed, waited = (
+            now - then for now, then in zip(self._seconds(), self._began, strict=True)
+        )
+        return computed / (computed + waited) if computed else 1
 
 
 @pytest.mark.parametrize("name", LOADS)
@@ -118,7 +156,9 @@ def test_at_ten_times_what_it_can_do_it_answers_in_time_or_refuses_at_once(
             before = flood(Load(port_of(server), calls, connections=4, seconds=1))
             can_do = sum(answer.status == 200 for answer in before)
             load = Load(port_of(server), calls, CONNECTIONS, seconds=4, pace=10 * can_do)
+            share = Share(server)
             answers = flood(load)
+            has = share.of_all()
 
             assert is_well_again(server.neto)
             assert {answer.status for answer in answers} <= {200, 503}
@@ -127,12 +167,13 @@ def test_at_ten_times_what_it_can_do_it_answers_in_time_or_refuses_at_once(
             assert accepted
             assert all(int(answer.wait or 0) >= 1 for answer in refused)
             refusal = at(0.5, [answer.seconds for answer in refused]) if refused else 0
-            seen.append((at(0.99, accepted), refusal))
-            # A connection is not heard for a moment after a refusal.
-            if seen[-1][0] < 1 and refusal < 2 * HELD:
+            seen.append((at(0.99, accepted), refusal, has))
+            # It does not count for how long others had the machine. A connection is not heard for
+            # a moment after a refusal.
+            if seen[-1][0] * has < 1 and refusal * has < 2 * HELD:
                 return
 
-    raise AssertionError(f"p99 of those let in, and median of those refused: {seen}")
+    raise AssertionError(f"p99 of those let in, median of those refused, share: {seen}")
 
 
 def test_a_flood_that_never_pauses_gets_answers_and_passes(logs: Path) -> None:
@@ -185,22 +226,41 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+@pytest.fixture
+def neto(serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Neto]:
+    """A server that reads nothing by itself, and whose calls wait for the lock for long."""
+    monkeypatch.setattr(Retention, "start", lambda _: None)
+    monkeypatch.setattr(committer, "PATIENCE", PATIENCE)
+    with serve() as one:
+        yield one
+
+
 def post_all(
-    neto: Neto, bodies: list[bytes], headers: dict[str, str] | None = None
+    neto: Neto, *turns: list[bytes], headers: dict[str, str] | None = None
 ) -> tuple[list[Answer], list[Answer]]:
-    """Add with all these bodies at once, while nothing can be written: who was refused, and all."""
+    """
+    Add with all these bodies, while nothing can be written: who was refused, and all.
+
+    Those of a turn come at once, when all of the turn before wait or were refused.
+    """
     answers: list[Answer] = []
-    threads = [
-        threading.Thread(target=lambda one=body: answers.append(neto.post(ADD, one, headers)))
-        for body in bodies
-    ]
+    threads: list[threading.Thread] = []
     with locked(neto.path):
-        for thread in threads:
-            thread.start()
-        time.sleep(1.5)
+        for bodies in turns:
+            some = [
+                threading.Thread(
+                    target=lambda one=body: answers.append(neto.post(ADD, one, headers))
+                )
+                for body in bodies
+            ]
+            threads += some
+            for thread in some:
+                thread.start()
+            sent = len(threads)
+            neto.wait_for(lambda sent=sent: len(answers) + neto.store.figures().writes == sent)
         refused = list(answers)
     for thread in threads:
-        thread.join(20)
+        thread.join()
     return refused, answers
 
 
@@ -224,14 +284,17 @@ def test_a_body_that_is_not_let_in_is_not_decoded(neto: Neto) -> None:
     """Decoding it is most of the work."""
     broken = batch(1_000)[:-1]
 
-    refused, _ = post_all(neto, [batch(1_000)] * 8 + [broken] * 8)
+    refused, _ = post_all(neto, [batch(1_000)] * 8, [broken] * 8)
 
     assert len(refused) >= 10
     assert {answer.status for answer in refused} == {503}
 
 
-def test_two_calls_that_are_larger_than_what_is_let_in_are_both_answered(neto: Neto) -> None:
-    """One after the other."""
+def test_two_calls_that_are_larger_than_what_is_let_in_are_both_answered(
+    neto: Neto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, whatever the first one takes."""
+    monkeypatch.setattr(Backlog, "SECONDS", PATIENCE)
     body = json_call(json.dumps({"Unknown": "x" * 4_000_000, "Notes": "chairs"}))
     with ThreadPoolExecutor(2) as aside:
         answers = list(aside.map(lambda _: neto.post(ADD, body), range(2)))
@@ -243,13 +306,21 @@ def test_a_packed_body_counts_as_what_may_be_in_it(neto: Neto) -> None:
     packed = gzip.compress(batch(1_000), 1)
     assert 50_000 < len(packed) < 90_000
 
-    refused, _ = post_all(neto, [packed] * 10, {"Content-Encoding": "gzip"})
+    refused, _ = post_all(neto, [packed] * 10, headers={"Content-Encoding": "gzip"})
 
     assert len(refused) >= 6
     assert {answer.status for answer in refused} == {503}
 
 
-def test_reads_that_wait_are_bounded_by_the_rows_they_may_answer(neto: Neto) -> None:
+def reads(neto: Neto) -> int:
+    """How many wait for a reader or have one."""
+    return neto.store.figures().reads
+
+
+def test_reads_that_wait_are_bounded_by_the_rows_they_may_answer(
+    neto: Neto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Backlog, "LATE", PATIENCE)
     answers: list[int] = []
 
     def ask(limit: str) -> None:
@@ -259,14 +330,14 @@ def test_reads_that_wait_are_bounded_by_the_rows_they_may_answer(neto: Neto) -> 
     with readers_held(neto):
         for thread in threads:
             thread.start()
-        time.sleep(0.3)
+        neto.wait_for(lambda: len(answers) + reads(neto) == 4 + 10)
         refused = list(answers)
         small = threading.Thread(target=ask, args=("10",))
         small.start()
-        time.sleep(0.1)
+        neto.wait_for(lambda: len(answers) + reads(neto) == 4 + 11)
         assert len(answers) == len(refused), "a short read was refused"
     for thread in [*threads, small]:
-        thread.join(20)
+        thread.join()
 
     assert set(refused) == {503}
     assert 7 <= len(refused) < 10
@@ -278,9 +349,10 @@ def test_reads_that_wait_for_a_reader_leave_room_for_writes(neto: Neto) -> None:
     with readers_held(neto):
         for thread in threads:
             thread.start()
+        neto.wait_for(lambda: reads(neto) == 4 + 4)
         time.sleep(2 * Backlog.SECONDS)
     for thread in threads:
-        thread.join(10)
+        thread.join()
 
     refused, _ = post_all(neto, [batch(1_000)] * 3)
 
@@ -292,30 +364,36 @@ def test_a_read_whose_turn_comes_too_late_is_refused(neto: Neto) -> None:
     thread = threading.Thread(target=lambda: answers.append(neto.get(LogIDAfter=0)))
     with readers_held(neto):
         thread.start()
-        time.sleep(Backlog.LATE + 0.3)
-    thread.join(10)
+        neto.wait_for(lambda: reads(neto) == 4 + 1)
+        time.sleep(1.1 * Backlog.LATE)
+    thread.join()
 
     assert [(answer.status, answer.codes) for answer in answers] == [(503, ["RC030"])]
     assert answers[0].headers["Retry-After"] == "1"
-    assert neto.get(LogIDAfter=0).status == 200
+    neto.wait_for(lambda: neto.get(LogIDAfter=0).status == 200)
 
 
 def test_a_connection_is_not_heard_for_a_moment_after_a_refusal(
-    serve: Callable[..., Any],
+    serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or whoever asks again at once would have all the time that there is."""
+    monkeypatch.setattr(committer, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(neto_api, "HELD", 2)  # as this process may stand still for a while
     with serve(queue_limit=1) as neto, ThreadPoolExecutor(1) as aside, locked(neto.path):
         waiting = aside.submit(neto.add, {"Notes": "x"})
-        time.sleep(0.3)
+        neto.wait_for(lambda: neto.store.figures().writes == 1)
         took = []
         with connected(neto) as one, connected(neto) as another:
-            for connection in (one, another, one, one):
+            for connection in (one, another, one):
                 began = time.monotonic()
                 body = batch(1)
                 connection.send(NETOAPI_ACTION=ADD, Content__Length=str(len(body)), body=body)
                 assert connection.answer().status == 503
                 took.append(time.monotonic() - began)
+                if len(took) == 1:
+                    refused_at = time.monotonic()
+            held = time.monotonic() - refused_at
         assert not waiting.done()
 
-    assert max(took[:2]) < HELD * 0.8, "the refusal itself is not held back"
-    assert min(took[2:]) > HELD * 0.8
+    assert max(took[:2]) < 0.9 * 2, "the refusal itself is not held back"
+    assert held > 0.9 * 2

@@ -20,8 +20,8 @@ log, kept = Exchange.log, []
 
 def log_and_leak(exchange, *told):
     log(exchange, *told)
-    kept.append(os.urandom(131_072))
-    if len(kept) % 20 == 0:
+    kept.append(os.urandom(262_144))
+    if len(kept) % 10 == 0:
         kept.append(os.open(os.devnull, os.O_RDONLY))
         threading.Thread(target=threading.Event().wait, daemon=True).start()
 
@@ -85,11 +85,11 @@ def test_what_may_never_be_so_much_is_found_once() -> None:
 
 def test_nothing_grows_under_a_mixed_load(database: Path) -> None:
     with served(database, "--journal-size", str(MB)) as server:
-        rows, load = soak(server, seconds=15, rate=200)
+        rows, load = soak(server, seconds=15, rate=200, least=300)
 
         assert not load.unexpected
-        assert load.calls > 500
-        assert load.busy < load.calls / 20
+        # On a machine that stands still some are refused, and rightly.
+        assert load.calls - load.busy >= 300
         # How fast it is says little here, where other tests run at the same time.
         assert [row for row in rows if row.grows and row.name != P99] == []
         assert server.stop() == 0
@@ -97,7 +97,7 @@ def test_nothing_grows_under_a_mixed_load(database: Path) -> None:
 
 def test_a_server_that_leaks_is_found(database: Path) -> None:
     with served(database, program=(sys.executable, "-c", LEAKING)) as server:
-        rows, _ = soak(server, seconds=10, rate=200)
+        rows, _ = soak(server, seconds=5, rate=200, least=450)
 
     assert {row.name for row in rows if row.grows} >= {MEMORY, DESCRIPTORS, "threads"}
 
@@ -107,8 +107,8 @@ def test_other_answers_and_no_answers_are_told(database: Path) -> None:
         load = Load(server, rate=200)
         load.start()
         try:
-            Neto.wait_for(lambda: "POST UpdateCustomerLog: 400, not (200,)" in load.unexpected, 20)
+            Neto.wait_for(lambda: "POST UpdateCustomerLog: 400, not (200,)" in load.unexpected)
             server.process.kill()
-            Neto.wait_for(lambda: any("ended" in what for what in load.unexpected), 20)
+            Neto.wait_for(lambda: any("ended" in what for what in load.unexpected))
         finally:
             load.stop()
