@@ -87,6 +87,8 @@ def test_the_index_keeps_up_while_calls_come_without_a_pause(
     neto: Neto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(committer, "FEED_AT", 500)
+    for pause in ("FEED_SOON", "FEED_AFTER"):  # this process may make one by standing still
+        monkeypatch.setattr(committer, pause, 3_600)
     items = [{"Notes": f"chair {n}"} for n in range(400)]
     most = 0
     for _ in range(10):
@@ -135,7 +137,7 @@ def test_what_others_noted_is_seen_although_calls_come_all_the_time(
             ((noted,),) = ask(database, "SELECT count(*) FROM search_pending")
             return bool(noted < committer.FEED_AT)
 
-        neto.wait_for(few_are_noted, 10)
+        neto.wait_for(few_are_noted)
         neto.wait_for(lambda: is_fed(neto))  # in the pause that is now
         assert len(hits(neto, "chairs")) == 2_100
 

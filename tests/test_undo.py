@@ -8,10 +8,10 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from commands import id_of, recontact
 from conftest import (
     FORMATS,
+    PATIENCE,
     RECONTACT,
     Answer,
     Neto,
@@ -39,10 +40,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recontact import history, undo
-from recontact.clock import SYSTEM, new_request_id
+from recontact.cli import main, undoing
+from recontact.clock import SYSTEM, Clock, new_request_id
 from recontact.history import Kind
 from recontact.model import By, JournalEntry, amend
 from recontact.store import Span, Touched, Transaction, View, Work, keys, open_store, tables
+from recontact.store.sqlite import driver
 from recontact.store.upkeep import check
 from recontact.values import Status, write_instant
 
@@ -481,9 +484,8 @@ def test_one_revision_of_a_log_or_of_a_customer(neto: Neto) -> None:
 
 
 def at(neto: Neto, moment: str) -> None:
-    """Set the clock of the server a little after that second (UTC) begins."""
-    wanted = datetime.fromisoformat(moment).replace(tzinfo=UTC) + timedelta(milliseconds=300)
-    neto.clock.move(seconds=(wanted - neto.clock.now()).total_seconds())
+    """Let the clock of the server stand still within that second (UTC)."""
+    neto.clock.stand_at(datetime.fromisoformat(moment).replace(microsecond=300_000, tzinfo=UTC))
 
 
 def number_of(neto: Neto, key: str) -> int:
@@ -523,7 +525,7 @@ def test_a_key_in_a_span(shared: Neto, span: tuple[str, ...], expected: str) -> 
                 one.update("json", {"LogID": logs[name], "AllocatedTo": "Ben"})
                 another.update("json", {"LogID": elsewhere, "Notes": name})
         finally:
-            shared.clock.move(seconds=(datetime.now(UTC) - shared.clock.now()).total_seconds())
+            shared.clock.stand_at(None)
 
         did = undone(one, "key", number_of(one, job), *span)
 
@@ -684,11 +686,19 @@ def morning(night: Path, tmp_path: Path) -> Path:
 
 
 UNDO = ("undo", "key", "2", "--from", "2020-01-01")
+SLOW = f"""
+from recontact.cli import main, undoing
+from recontact.store import sqlite
+sleep, sqlite.PATIENCE = undoing.sleep, {PATIENCE}
+undoing.sleep = lambda took: sleep(took and 0.5)
+main()
+"""
+"""Half a second between two steps: it must not end while a test stands still in the middle."""
 
 
-def start(path: Path, *words: str) -> subprocess.Popen[str]:
+def start(path: Path, *words: str, program: tuple[str, ...] = RECONTACT) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*RECONTACT, *words, "--database", f"sqlite:///{path}"],
+        [*program, *words, "--database", f"sqlite:///{path}"],
         env=clean_environ(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -711,8 +721,8 @@ ENTRIES = "SELECT items, changed, warnings FROM journal WHERE action = 'Undo' OR
 
 def interrupted(path: Path, how: signal.Signals) -> tuple[int, str, str]:
     """An undo that got a signal between two of its steps: its code, and what it said."""
-    process = start(path, *UNDO)
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as file:
+    process = start(path, *UNDO, program=(sys.executable, "-c", SLOW))
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as file:
 
         def is_held_in_the_middle() -> bool:
             file.execute("BEGIN IMMEDIATE")
@@ -721,17 +731,17 @@ def interrupted(path: Path, how: signal.Signals) -> tuple[int, str, str]:
             file.execute("ROLLBACK")
             return False
 
-        Neto.wait_for(is_held_in_the_middle, 20)
+        Neto.wait_for(is_held_in_the_middle)
         process.send_signal(how)
         if how is signal.SIGKILL:
-            process.wait(20)
+            process.wait(PATIENCE)
         file.execute("ROLLBACK")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
 def finished(path: Path) -> str:
-    out, err = start(path, *UNDO).communicate(timeout=60)
+    out, err = start(path, *UNDO).communicate(timeout=2 * PATIENCE)
     assert err == ""
     return out
 
@@ -786,7 +796,7 @@ def test_an_undo_of_thousands_can_be_undone_by_the_request_it_names(morning: Pat
     (words,) = re.findall(r"recontact (undo request \S+)", finished(morning))
     assert asked(morning, LOGS) != before
 
-    out, err = start(morning, *words.split()).communicate(timeout=60)
+    out, err = start(morning, *words.split()).communicate(timeout=2 * PATIENCE)
 
     assert (err, "Left as" in out) == ("", False)
     assert asked(morning, LOGS) == before
@@ -856,7 +866,7 @@ def test_no_update_is_lost_beside_a_server_that_writes_the_same_logs(morning: Pa
         finally:
             is_over.set()
             for thread in threads:
-                thread.join(20)
+                thread.join()
         assert list(check(morning, lambda _: None)) == []
         assert server.stop() == 0
 
@@ -867,20 +877,33 @@ def test_no_update_is_lost_beside_a_server_that_writes_the_same_logs(morning: Pa
     assert asked(morning, "SELECT count(*) FROM customer_log WHERE status = 'Completed'") == [(0,)]
 
 
-def test_others_get_their_turn_between_the_steps(morning: Path) -> None:
+def test_others_get_their_turn_between_the_steps(
+    morning: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQLite lets who waits look again after a while only: the lock must be free by then."""
-    seen = set()
-    process = start(morning, *UNDO)
-    with closing(sqlite3.connect(morning, timeout=20, isolation_level=None)) as file:
-        while process.poll() is None:
-            file.execute("BEGIN IMMEDIATE")
-            seen.update(file.execute("SELECT changed FROM journal WHERE action = 'Undo'"))
-            file.execute("ROLLBACK")
-            time.sleep(0.005)
-    process.communicate()
+    pauses: list[float] = []
+    seen = []
 
-    assert process.returncode == 0
-    assert len(seen) > MANY / undo.STEP / 2
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        with closing(driver.connect(morning, timeout=0, isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            seen.append(
+                file.execute("SELECT changed FROM journal WHERE action = 'Undo'").fetchall()
+            )
+            file.execute("ROLLBACK")
+
+    ticks = itertools.count(step=7.0)  # so long each step takes
+    monkeypatch.setattr(undoing, "sleep", pause)
+    monkeypatch.setattr(undoing, "SYSTEM", Clock(elapsed=lambda: next(ticks)))
+    monkeypatch.setattr(sys, "argv", ["recontact", *UNDO, "--database", f"sqlite:///{morning}"])
+    with suppress(SystemExit):
+        main()
+
+    steps = MANY // undo.STEP
+    assert pauses == [0.0] + [7.0] * (steps - 1)
+    assert seen == [[], *([(step * undo.STEP,)] for step in range(1, steps))]
+    assert asked(morning, ENTRIES) == [(MANY, MANY, 1)]
 
 
 def test_the_steps_run_on_a_server_s_own_store(morning: Path) -> None:
