@@ -14,6 +14,7 @@ import httpx
 import pytest
 from conftest import (
     KEY,
+    KEYS_EVERY,
     PASSWORD,
     Neto,
     add_staff,
@@ -176,7 +177,8 @@ def test_a_new_key_lets_in_within_a_second_and_as_far_as_it_says(neto: Neto) -> 
         return neto.post(action, b"{}", {"NETOAPI_KEY": key} | headers).status
 
     ana = {"NETOAPI_USERNAME": "Warehouse"}
-    neto.wait_for(lambda: call("GetCustomerLog", **ana) != 401, seconds=1.5)
+    assert KEYS_EVERY <= 0.5  # seconds; here they may last as long as the machine likes
+    neto.wait_for(lambda: call("GetCustomerLog", **ana) != 401)
     assert call("GetCustomerLog") == 401
     assert call("AddCustomerLog", **ana) == 403
     asked = {"Starts": key[:7], "Username": "warehouse", "May": ["read"], "Expires": None}
@@ -246,6 +248,7 @@ def test_what_cannot_be_a_key_is_refused_and_the_form_stays(
 def test_the_last_day_of_a_key_is_a_whole_day_of_the_shop(neto: Neto) -> None:
     with another_site(neto, "Australia/Sydney") as there:
         zone = ZoneInfo("Australia/Sydney")
+        neto.clock.move_to(22)  # no day ends meanwhile
         today = neto.clock.now().astimezone(zone).date()
         with admin(neto, "cara", site_itself(there)) as client:
             make_key(client, last_day=today.isoformat())
@@ -268,7 +271,9 @@ RUN: dict[str, Callable[[str], list[str]]] = {
 def test_the_calls_to_paste_do_what_they_say(shared: Neto, username: str, may: str) -> None:
     with admin(shared) as client:
         path, key = make_key(client, username=username, may=may)
+        before = shared.clock.now()
         text = client.get(path).text
+        days = {f"{at:%Y-%m-%d}" for at in (before, shared.clock.now())}  # one, but at midnight
         samples = samples_in(text)
         assert list(samples) == ["curl", "python", "javascript"]
         assert all(code.count(key) == 1 for code in samples.values())
@@ -287,8 +292,8 @@ def test_the_calls_to_paste_do_what_they_say(shared: Neto, username: str, may: s
                 continue
             ((log_id,),) = ((one["LogID"],) for one in answer["CustomerLog"])
             log = shared.log(int(log_id))
-            today = shared.clock.now().date().isoformat()
-            assert (log["CustomerName"], log["DateRequiredFollowUp"]) == ("Bob Stone", today)
+            assert log["CustomerName"] == "Bob Stone"
+            assert log["DateRequiredFollowUp"] in days
         assert ("Adds a log" in text) == ("write" in may)
         assert "No call with this key has come yet." in text
         assert "A call with this key came" in client.get(path).text or may == "read"
@@ -659,6 +664,7 @@ def test_a_key_from_its_making_to_its_end(
         page.get_by_label("May").select_option("Only write")
         page.get_by_role("button", name="Create key").click()
         page.get_by_role("heading", name="Key for warehouse").wait_for()
+        page.wait_for_load_state()
         key = page.get_by_label("NETOAPI_KEY").input_value()
         curl = page.get_by_role("region", name="Sample in curl")
         python = page.get_by_role("region", name="Sample in Python")
@@ -759,6 +765,7 @@ def test_by_keyboard_alone(neto: Neto, page: "Page") -> None:
     typed("warehouse")
     press("Enter")
     page.get_by_role("heading", name="Key for warehouse").wait_for()
+    page.wait_for_load_state()
     tab_to("in-curl")
     press("ArrowRight")
     assert page.get_by_role("region", name="Sample in Python").is_visible()
@@ -771,6 +778,7 @@ def test_by_keyboard_alone(neto: Neto, page: "Page") -> None:
     tab_to("Revoke key 2")
     press("Enter")
     page.get_by_text("Key 2, for \u2068warehouse\u2069, is revoked.").wait_for()
+    page.wait_for_load_state()
     press("g")
     press("t")
     page.wait_for_url(f"{neto.url}/settings")
@@ -782,6 +790,7 @@ def test_by_keyboard_alone(neto: Neto, page: "Page") -> None:
     tab_to("Save")
     press("Enter")
     page.get_by_text("Saved: follow-up types and dialect.").wait_for()
+    page.wait_for_load_state()
     press("g")
     press("s")
     page.wait_for_url(f"{neto.url}/staff")

@@ -798,6 +798,7 @@ def test_an_undo_of_many_by_keyboard_alone(
     page.get_by_role("button", name="Undo", exact=True).focus()
     page.keyboard.press("Enter")
     page.get_by_text("5 follow-ups are as they were before.").wait_for()
+    page.wait_for_load_state()
     assert neto.log(some[0])["Notes"] == "a"
     page.keyboard.press("Shift+Z")  # and that is many, too
     page.get_by_role("heading", name="Redo").wait_for()
