@@ -850,6 +850,7 @@ def test_withdraw_and_bring_back(shop: Shop, browser: "Browser", has_scripts: bo
     log_id = shop.add()
     with watched(browser, java_script_enabled=has_scripts) as page:
         shop.browse(page, f"/logs/{log_id}")
+        assert page.locator("kbd").first.is_visible() is has_scripts
         page.get_by_role("button", name="Withdraw").click()
         page.get_by_text("Withdrawn by you").first.wait_for()
         assert shop.neto.get(LogID=log_id).logs == []
@@ -1042,8 +1043,11 @@ def test_two_contacts_by_keyboard_alone(empty_shop: Shop, page: "Page") -> None:
     press("Space")
     press("ArrowRight")
     press("Tab")  # to the next date, where "Date" is chosen
+    stays_late = page.get_by_text("stays late unless you choose another day")
+    assert stays_late.is_visible()
     press("ArrowLeft")
     press("ArrowLeft")
+    assert not stays_late.is_visible()
     press("Control+Enter")
     page.get_by_role("heading", name="Two").wait_for()
     page.wait_for_load_state()
