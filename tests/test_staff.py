@@ -1,23 +1,20 @@
 """Staff, their passwords and sessions, and the set-up link: in the store, and by command."""
 
-import io
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing, redirect_stderr, redirect_stdout
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from commands import Ended
+from commands import run_here
 from conftest import QUICK, RECONTACT, clean_environ
 from sqlalchemy import Connection, select
 
-from recontact.cli import main
 from recontact.model import Site
 from recontact.store import keys, open_store, saved, staff, tables
 from recontact.store.staff import PASSWORDS, Role, Staff, StaffError
@@ -375,25 +372,8 @@ def test_follow_up_types_are_a_sites_own(connection: Connection, site: Site) -> 
 # -- by command ----------------------------------------------------------------------------------
 
 
-def run(database: Path, *words: str, stdin: str = "") -> Ended:
-    """Run a command in this process: half a second is what starting Python takes."""
-    out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()
-    code: Any = 0
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        for name in os.environ.keys() - clean_environ():
-            patch.delenv(name)
-        patch.setattr(sys, "stdin", io.StringIO(stdin))
-        patch.setattr(sys, "argv", ["recontact", *words, "--database", f"sqlite:///{database}"])
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-    assert isinstance(out.buffer, io.BytesIO)
-    return Ended(code, out.buffer.getvalue(), err.getvalue())
-
-
 def listed(database: Path) -> list[dict[str, str]]:
-    done = run(database, "staff", "list", "--json")
+    done = run_here(database, "staff", "list", "--json")
     return msgspec.json.decode(done.out, type=list[dict[str, str]])
 
 
@@ -416,36 +396,38 @@ def test_staff_by_command(database: Path) -> None:
     """One story."""
     password = "a long password\n"
     create = ("staff", "create", "--username")
-    done = run(database, *create, "Ana", "--role", "admin", stdin=password)
+    done = run_here(database, *create, "Ana", "--role", "admin", stdin=password)
     assert (done.code, done.text) == (0, "Ana can log in to site Shop, as admin.\n")
-    done = run(database, *create, "ben", "--role", "agent", stdin="too short\nx")
+    done = run_here(database, *create, "ben", "--role", "agent", stdin="too short\nx")
     assert (done.code, done.text) == (1, "")
     assert "10 to 1,024 characters" in done.err
-    assert run(database, *create, "ben", "--role", "agent", stdin=password).code == 0
-    done = run(database, *create, "BEN", "--role", "agent", stdin=password)
+    assert run_here(database, *create, "ben", "--role", "agent", stdin=password).code == 0
+    done = run_here(database, *create, "BEN", "--role", "agent", stdin=password)
     assert done.code == 1
     assert "already" in done.err
-    done = run(database, *create, "eve", "--role", "root", stdin=password)
+    done = run_here(database, *create, "eve", "--role", "root", stdin=password)
     assert done.code == 1
     assert "viewer, agent, admin" in done.err
 
-    done = run(database, "staff", "set", "--username", "ben", "--role", "viewer")
+    done = run_here(database, "staff", "set", "--username", "ben", "--role", "viewer")
     assert done.text == "ben has the role viewer.\n"
-    done = run(database, "staff", "set", "--username", "ben", "--password", stdin="another one\n")
+    done = run_here(
+        database, "staff", "set", "--username", "ben", "--password", stdin="another one\n"
+    )
     assert done.text == "ben has a new password, and is logged out everywhere.\n"
-    assert run(database, "staff", "set", "--username", "ben").code == 2
-    done = run(database, "staff", "sign-out", "--username", "Ben")
+    assert run_here(database, "staff", "set", "--username", "ben").code == 2
+    done = run_here(database, "staff", "sign-out", "--username", "Ben")
     assert done.text == "ben is logged out everywhere (0).\n"
-    done = run(database, "staff", "revoke", "--username", "ana")
+    done = run_here(database, "staff", "revoke", "--username", "ana")
     assert done.code == 1
     assert "last admin" in done.err
-    assert run(database, "staff", "revoke", "--username", "ben").code == 0
-    assert run(database, "staff", "revoke", "--username", "ben").code == 1
+    assert run_here(database, "staff", "revoke", "--username", "ben").code == 0
+    assert run_here(database, "staff", "revoke", "--username", "ben").code == 1
 
     assert [(one["username"], one["role"], one["state"]) for one in listed(database)] == [
         ("Ana", "admin", "valid"), ("ben", "viewer", "revoked"),
     ]  # fmt: skip
-    assert "Ana" in run(database, "staff", "list").text
+    assert "Ana" in run_here(database, "staff", "list").text
     entries = journaled(database)
     assert {who for _, who, _ in entries} == {"command line"}
     assert [action for action, _, _ in entries] == [
