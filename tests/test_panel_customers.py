@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from recontact.model import words
 from recontact.store import finding, keys
 from recontact.web.find import Bit, around, marked
-from recontact.web.logs import customer_address
+from recontact.web.naming import customer_address
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -27,6 +27,7 @@ from conftest import (
 )
 from lxml import html
 
+from recontact.messages import RefusedError
 from recontact.model import Site
 from recontact.store import keys
 from recontact.web import panel as panel_module
@@ -254,6 +255,30 @@ def test_a_new_log_whose_form_is_sent_again_is_added_once(shop: Shop) -> None:
         opened.client = other
         assert opened.save(name="Dora", notes="Oak").headers["location"] != f"/logs/{log_id}"
         assert len(shop.neto.get(CustomerName="Dora").logs) == 2
+
+
+def test_what_was_added_is_not_said_to_be_lost_where_no_more_can_be_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_customers(shop.neto, {"Username": "bob", "BillingAddress": {"BillFirstName": "Bob"}})
+    submit = Panel.submit
+
+    async def refused(*_: Any) -> Any:
+        raise RefusedError("RC030", "Too many reads wait.", retry_after=1)
+
+    async def then_too_many_read(*args: Any) -> Any:
+        written = await submit(*args)
+        monkeypatch.setattr(Panel, "view", refused)
+        return written
+
+    with shop.client() as client:
+        opened = Opened(client, "/logs/new", "username")
+        with monkeypatch.context() as patch:
+            patch.setattr(Panel, "submit", then_too_many_read)
+            answer = opened.save(username="bob", notes="Oak")
+            assert answer.status_code == 303, text_of(answer)
+        monkeypatch.undo()
+        assert said(client, answer) == "Bob is added."
 
 
 @pytest.mark.parametrize(

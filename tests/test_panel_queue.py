@@ -27,7 +27,7 @@ from conftest import (
 )
 
 from recontact.model import Site
-from recontact.store import followups, keys, staff
+from recontact.store import finding, followups, keys, staff
 from recontact.store.staff import Role
 from recontact.web import asked, printed
 from recontact.web.asked import Asked, named
@@ -1374,14 +1374,19 @@ def test_the_journal_says_what_was_asked(shop: Shop) -> None:
     assert json.loads(entry.request_body) == {"LogID": [log_id], "AllocatedTo": "Ben"}
 
 
-def test_a_log_without_a_name_is_called_by_its_customers(shop: Shop) -> None:
+def test_a_log_without_a_name_is_called_by_its_customers(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "_PIECE_IN_SHORT", 1)
     billing = {"BillFirstName": "Bob", "BillLastName": HOSTILE[:20], "BillPhone": "(03) 5550 0142"}
-    add_customers(shop.neto, {"Username": "Bob-1", "BillingAddress": billing})
+    company = {"Username": "acme", "BillingAddress": {"BillCompany": "Acme & Sons"}}
+    add_customers(shop.neto, {"Username": "Bob-1", "BillingAddress": billing}, company)
     name = f"Bob {HOSTILE[:20]}"
     due = {"DateRequiredFollowUp": shop.day(-1), "Username": "bob-1"}
     _, first, _ = shop.neto.add({**due, "CustomerName": "Ms Stone"}, due, due)
+    shop.neto.add({"Username": "ACME", "DateRequiredFollowUp": shop.day(-2)})
     with shop.client("admin") as client:
-        assert names(client.get("/")) == ["Ms Stone", name, name]
+        assert names(client.get("/")) == ["Acme & Sons", "Ms Stone", name, name]
         assert f"<bdi>{name}</bdi></a></h1>" in unescape(client.get(f"/logs/{first}").text)
         printed = unescape(client.get("/print").text)
         assert printed.count("<bdi>(03) 5550 0142</bdi>") == 3
@@ -1389,13 +1394,16 @@ def test_a_log_without_a_name_is_called_by_its_customers(shop: Shop) -> None:
         found = unescape(client.get("/find?q=bob-1").text)
         assert re.sub("</?mark>", "", found).count(name) == 3  # two, and the customer
         foreseen = unescape(client.get("/many?do=done").text)
-        assert f"<bdi>Ms Stone</bdi>, <bdi>{name}</bdi>, <bdi>{name}</bdi>." in foreseen
+        assert f"<bdi>Ms Stone</bdi>, <bdi>{name}</bdi>, <bdi>{name}</bdi>" in foreseen
         told = [
             said(client, client.post("/", data={"tomorrow": first})),
             said(client, client.post(f"/logs/{first}", data={"revision": 2, "said": "x"})),
             said(client, client.post(f"/logs/{first}", data={"withdraw": "1"})),
         ]
         assert [one.startswith(name) for one in told] == [True] * 3, told
+        withdrawn = client.get(f"/logs/{first}")
+        assert withdrawn.status_code == 410
+        assert f"<h1><bdi>{name}</bdi>" in unescape(withdrawn.text)
         assert name in unescape(client.get("/requests").text)
 
 

@@ -171,10 +171,11 @@ class View:
         """The names that logs have in `allocated_to` or in `follow_up_type`; see `finding`."""
         return finding.names_in_use(key, self.site, self._rows)
 
-    def customers_of(self, logs: Iterable[CustomerLog]) -> dict[str, Customer]:
-        """The customers whose logs these are, by folded username."""
-        names = {fold(log.username) for log in logs if log.username}
-        return finding.customers_by_name(names, self.site, self._rows) if names else {}
+    def customers_of(self, logs: Iterable[CustomerLog]) -> dict[int, Customer]:
+        """Whose logs these are, by LogID: customers with what names and reaches them alone."""
+        of = {log.log_id: fold(log.username) for log in logs if log.username}
+        found = finding.customers_in_short(set(of.values()), self.site, self._rows)
+        return {log_id: found[name] for log_id, name in of.items() if name in found}
 
     def logs_without_notes(self, log_ids: Sequence[int]) -> list[CustomerLog]:
         """The logs with these LogIDs, but for their Notes; see `finding`."""

@@ -27,7 +27,8 @@ LOGS: Final = 20
 STEPS: Final = 20
 """Revisions of a page of their timeline. With both full of long notes it has under 50 KB."""
 _NEWER: Final = 20
-"""Revisions of a record, the newest, that tell whether one of an older page can be undone."""
+"""Revisions of a record, the newest, that tell whether one of an older page can be undone. Where
+what changed it again is further back, an undo is offered, and then says that nothing is left."""
 _TRIES: Final = 10
 """Times that customers without a next step are looked for, 1,000 a time, before a page is short."""
 LINE: Final = 120

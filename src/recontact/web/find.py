@@ -142,15 +142,15 @@ async def find(request: Request) -> Response:
 
     def read(view: View) -> _Found:
         log = view.log(int(number[1])) if number else None
+        first = [log] if log else []
         if not wanted or (log and asked.startswith("#")):
-            return _Found(log, [], None, [], names_in(view, [log] if log else []))
+            return _Found(log, [], None, [], names_in(view, first))
         customers, more = _customers(view, asked, wanted) if at == 0 else ([], None)
         search = Condition("", Comparison.SEARCH, (wanted,))
         logs = view.logs(Query([search], page=at, limit=PAGE))
         if len(logs) == PAGE:  # is there one more?
             logs += view.logs(Query([search], page=(at + 1) * PAGE, limit=1))
-        names = names_in(view, [log, *logs] if log else logs)
-        return _Found(log, customers, more, logs, names)
+        return _Found(log, customers, more, logs, names_in(view, [*first, *logs]))
 
     found = await panel.view(person, read)
     is_alone = not (found.customers or found.more_customers or found.logs or at)

@@ -128,10 +128,20 @@ def _find(view: View, log_id: int, older_than: int | None, came: Came | None) ->
         revisions,
         recent,
         {one.request: one for one in whole if one},
-        view.customer(log.username) if log and log.username else None,
+        _customer(view, log or _was(recent[0])),
         view.queue(came.queue).place(came.place_of(log)) if log and came and came.queue else None,
         {key: view.names_in_use(key) for key in merging.NAMES} if log else {},
     )
+
+
+def _was(last: Revision) -> CustomerLog:
+    """A log as it was before its withdrawal, the last revision; nothing of one that was erased."""
+    nothing = new_log(last.site, last.log_id, {}, last.at)
+    return nothing if kind_of(last) is Kind.ERASED else merging.before(nothing, [last])
+
+
+def _customer(view: View, log: CustomerLog) -> Customer | None:
+    return view.customer(log.username) if log.username else None
 
 
 def _has_all(recent: Sequence[Revision]) -> bool:
@@ -315,13 +325,12 @@ def _gone(
     if kind_of(last) is Kind.ERASED:
         sentence = "It was erased for privacy: nothing of it is kept."
         return panel.problem(request, 410, f"Log {shared['log_id']} was erased", sentence)
-    was = merging.before(_nothing(last), [last])
     return panel.render(
         request,
         "log_gone.html",
         http_status,
         **shared,
-        name=name_of(was, found.customer),
+        name=name_of(_was(last), found.customer),
         who=teller.who(last),
         when=teller.when(last.at),
         exact=words.exact(last.at),
@@ -329,11 +338,6 @@ def _gone(
         may_restore=teller.may_undo(last),
         written=(values or {}).get("said", ""),
     )
-
-
-def _nothing(last: Revision) -> CustomerLog:
-    """A log without values, for what its withdrawal took to be put back into."""
-    return new_log(last.site, last.log_id, {}, last.at)
 
 
 def log_id_of(request: Request) -> int:

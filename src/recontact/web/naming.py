@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from recontact.model import Customer, CustomerLog, fold
+from recontact.model import Customer, CustomerLog
 from recontact.store import Transaction, View
 from recontact.web.steps import isolated
 from recontact.web.timeline import cut
@@ -41,14 +41,15 @@ def name_of(log: CustomerLog, customer: Customer | None) -> str:
 
 def name_in(records: View | Transaction, log: CustomerLog) -> str:
     """The same, where the customer has yet to be read."""
-    needs_it = log.username and not log.customer_name
-    return name_of(log, records.customer(log.username or "") if needs_it else None)
+    if log.username and not log.customer_name:
+        return name_of(log, records.customer(log.username))
+    return name_of(log, None)
 
 
 def names_in(view: View, logs: Sequence[CustomerLog]) -> Mapping[int, str]:
     """The same of many, by LogID."""
     customers = view.customers_of([log for log in logs if not log.customer_name])
-    return {log.log_id: name_of(log, customers.get(fold(log.username or ""))) for log in logs}
+    return {log.log_id: name_of(log, customers.get(log.log_id)) for log in logs}
 
 
 def called(name: str) -> str:

@@ -15,7 +15,7 @@ from recontact.web.logs import (
     known_in,
     menus_of,
 )
-from recontact.web.naming import called, customer_name, name_in
+from recontact.web.naming import called, customer_name, name_of
 from recontact.web.panel import Panel, Person, once_of, panel_of, person_of
 
 
@@ -96,6 +96,8 @@ async def _add(request: Request, form: Form) -> Response:
     if one.username:
         item["Username"] = one.username
     once = once_of(request, one.values | {"username": one.username})
+    # Before: what is added is never said not to be, for want of a name.
+    customer = await panel.view(person, lambda view: view.customer(one.username))
     written = await panel.submit(request, "AddCustomerLog", [item], once)
     came = Came.read(request, person)
     if written.again:
@@ -116,6 +118,7 @@ async def _add(request: Request, form: Form) -> Response:
         return await _new_page(request, one, 422)
     (log,) = written.reply.became.values()
     assert isinstance(log, CustomerLog)
-    name = await panel.view(person, lambda view: name_in(view, log))
     path = address_of(log.log_id, came.address if came else "")
-    return panel.redirect(request, path, f"{called(name)} is added.", written.request)
+    return panel.redirect(
+        request, path, f"{called(name_of(log, customer))} is added.", written.request
+    )

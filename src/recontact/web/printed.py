@@ -7,7 +7,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recontact.model import Customer, fold
+from recontact.model import Customer
 from recontact.store import View
 from recontact.store.followups import Entry, Tab
 from recontact.web import words
@@ -64,13 +64,14 @@ _Found = list[tuple[Entry, Customer | None]]
 
 
 def _read(view: View, asked: Asked, person: Person) -> tuple[_Found, str]:
-    """The first follow-ups with the customers whose they are, and what is said of their number."""
+    """The first follow-ups, each with its customer, and what is said of their number."""
     entries, number = _entries(view, asked, person)
     customers = view.customers_of([one.log for one in entries])
-    return [(one, customers.get(fold(one.log.username or ""))) for one in entries], number
+    return [(one, customers.get(one.log.log_id)) for one in entries], number
 
 
 def _entries(view: View, asked: Asked, person: Person) -> tuple[list[Entry], str]:
+    """The first follow-ups, from page to page, and what is said of their number."""
     reading = view.queue(asked.queue(person))
     entries: list[Entry] = []
     cursor = None

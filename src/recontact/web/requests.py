@@ -22,7 +22,7 @@ from recontact.store.journal import Wanted
 from recontact.web import undoing
 from recontact.web.bodies import SHOWN, Piece, format_of, laid_out, text_of
 from recontact.web.forms import number_in
-from recontact.web.naming import customer_address, customer_name, name_in, names_in
+from recontact.web.naming import customer_address, customer_name, names_in
 from recontact.web.panel import FORMAT, HEADERS, Panel, Person, panel_of, person_of
 from recontact.web.steps import isolated
 from recontact.web.timeline import Shown, Teller, cut, difference, label
@@ -355,16 +355,15 @@ def _find(view: View, request: bytes) -> _Found:
     revisions = [
         one for one in view.made_by(request, 10 * PAGE) if (_is_log(one), _number(one)) in shown
     ]
+    called = names_in(view, view.logs_without_notes([number for is_log, number in shown if is_log]))
     names = {}
     for is_log, number in shown:
         if is_log:
-            log = view.log(number)
-            name = ((name_in(view, log) if log else f"log {number}"), f"/logs/{number}")
+            name = called.get(number, f"log {number}"), f"/logs/{number}"
+        elif customer := view.customer_numbered(number):
+            name = customer_name(customer), customer_address(customer.username)
         else:
-            customer = view.customer_numbered(number)
-            name = (f"customer {number}", "")
-            if customer:
-                name = customer.username, customer_address(customer.username)
+            name = f"customer {number}", ""
         names[is_log, number] = name
     return _Found(past_call(view, request), revisions, touched, names)
 

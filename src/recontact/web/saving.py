@@ -118,7 +118,9 @@ async def _save(request: Request, form: Form, revision: int, came: Came | None) 
         return await log_page(request, values, revision, None, 422, problem)
     known = await known_in(panel.store, person)
     teller = Teller(person, known.keys, now)
-    text = _told(since, values, merged.changes, teller) + _meanwhile(since, merged.theirs, teller)
+    text = _told(log, since.customer, values, merged.changes, teller) + _meanwhile(
+        since, merged.theirs, teller
+    )
     return _on(request, form, since, came, text, written.request)
 
 
@@ -142,7 +144,13 @@ def _on(
     return panel.redirect(request, path, text, undo)
 
 
-def _told(since: Since, values: Filled, changes: Mapping[str, Any], teller: Teller) -> str:
+def _told(
+    log: CustomerLog,
+    customer: Customer | None,
+    values: Filled,
+    changes: Mapping[str, Any],
+    teller: Teller,
+) -> str:
     """What a save did, in a sentence."""
     done = []
     if values["outcome"] in OUTCOMES:
@@ -154,9 +162,8 @@ def _told(since: Since, values: Filled, changes: Mapping[str, Any], teller: Tell
         done.append(f"next step {when}" if when else "no next date")
     if changes.get("status") is Status.COMPLETED:
         done.append("completed")
-    assert since.log
-    became = replace(since.log, **changes)
-    text = f"{called(name_of(became, since.customer))}: {', '.join(done) or 'saved'}."
+    became = replace(log, **changes)
+    text = f"{called(name_of(became, customer))}: {', '.join(done) or 'saved'}."
     is_contact = bool(values["outcome"] or values["said"].strip())
     if is_contact and "date_required_follow_up" not in changes:
         text += _still_due(became, teller)

@@ -18,7 +18,7 @@ from recontact.past_calls import past_call
 from recontact.store import Span, Touched, View
 from recontact.undo import Chosen, NoRevisionError, OneRevision, Outcome, Remains
 from recontact.web.forms import Form, number_in
-from recontact.web.naming import customer_address, name_in
+from recontact.web.naming import customer_address, customer_name, name_in
 from recontact.web.panel import FORMAT, Panel, Person, panel_of, person_of
 from recontact.web.sessions import local
 from recontact.web.timeline import Teller, label
@@ -183,7 +183,7 @@ async def _do(request: Request, wish: Wish, records: Sequence[Touched]) -> Respo
     did, then = "Nothing to undo: all that can go back is as it was before.", wish.then
     if outcome.changed:
         did, then = await panel.view(
-            person, lambda view: (undone.told(view, person), undone.place(view, person, then))
+            person, lambda view: (undone.told(view), undone.place(view, person, then))
         )
     if left := len(outcome.remains):
         did += f" {counted(left, 'change')} stayed: below is why."
@@ -264,7 +264,7 @@ def left_rows(view: View, remains: Sequence[Remains], teller: Teller) -> list[Le
             if log := view.log(number):
                 name, address = name_in(view, log), f"/logs/{number}"
         elif customer := view.customer_numbered(number):
-            name, address = customer.username, customer_address(customer.username)
+            name, address = customer_name(customer), customer_address(customer.username)
         what = label(one.element) if one.element else f"all of the {noun}"
         why = told_why(view, one, teller)
         rows.append(LeftRow(name, number, address, what, why))

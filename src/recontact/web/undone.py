@@ -50,7 +50,7 @@ class Undone:
     def _before(self) -> str:
         return "before the undo" if self.is_redo else "before"
 
-    def told(self, view: View, person: Person) -> str:
+    def told(self, view: View) -> str:
         """What came back, and whose it is."""
         assert self._first
         if self._kinds.total() == 1:
